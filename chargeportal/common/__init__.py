@@ -1,0 +1,1 @@
+"""What every app stands on and no app owns: money, units, periods. Imports no app."""
