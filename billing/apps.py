@@ -1,0 +1,17 @@
+"""Tariffs, the rating engine and charge detail records."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class BillingConfig(AppConfig):
+    name = "billing"
+    verbose_name = _("Billing")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Install the pricing port and the receivers of session facts."""
+        from billing import pricing, receivers  # noqa: F401  (import registers the receivers)
+        from sessions import ports
+
+        ports.install_pricing(pricing.SessionPricing())

@@ -1,0 +1,182 @@
+"""Tariffs in the structure of OCPI: Tariff > TariffElement > PriceComponent + restrictions."""
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Organisation
+from stations.models import Evse, Location
+
+
+class Tariff(models.Model):
+    """One price list; which EVSE it holds for is told by ``TariffAssignment``."""
+
+    class TaxIncluded(models.TextChoices):
+        YES = "YES", _("prices include VAT")
+        NO = "NO", _("prices are without VAT")
+        NOT_APPLICABLE = "N/A", _("no VAT")
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    operator = models.ForeignKey(
+        Organisation, models.PROTECT, related_name="tariffs", verbose_name=_("operator"),
+        limit_choices_to={"kind": Organisation.Kind.OPERATOR},
+    )
+    name = models.CharField(_("name"), max_length=80)
+    currency = models.CharField(_("currency"), max_length=3, default="SEK")
+    tax_included = models.CharField(
+        _("VAT"), max_length=3, choices=TaxIncluded.choices, default=TaxIncluded.YES
+    )
+    min_price = models.JSONField(_("lowest price"), null=True, blank=True)
+    max_price = models.JSONField(_("highest price"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("tariff")
+        verbose_name_plural = _("tariffs")
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(fields=("operator", "name"), name="tariff_name_unique_per_operator"),
+            models.CheckConstraint(
+                condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="tariff_currency_iso_4217"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(tax_included__in=["YES", "NO", "N/A"]), name="tariff_tax_included_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def as_ocpi(self) -> dict[str, Any]:
+        """The tariff as an OCPI 2.3.0 Tariff object with exact decimal strings; the rating engine's input."""
+        tariff: dict[str, Any] = {
+            "id": str(self.public_id),
+            "currency": self.currency,
+            "tax_included": self.tax_included,
+            "elements": [element.as_ocpi() for element in self.elements.all()],
+            "last_updated": self.updated_at.isoformat(),
+        }
+        for bound in ("min_price", "max_price"):
+            if getattr(self, bound) is not None:
+                tariff[bound] = getattr(self, bound)
+        return tariff
+
+
+class TariffElement(models.Model):
+    """Price components that hold together under one set of restrictions; order decides."""
+
+    tariff = models.ForeignKey(Tariff, models.CASCADE, related_name="elements", verbose_name=_("tariff"))
+    position = models.PositiveSmallIntegerField(_("position"), default=1)
+    restrictions = models.JSONField(
+        _("restrictions"), default=dict, blank=True, help_text=_("OCPI TariffRestrictions")
+    )
+
+    class Meta:
+        verbose_name = _("tariff element")
+        verbose_name_plural = _("tariff elements")
+        ordering = ("tariff", "position")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tariff", "position"), name="tariff_element_position_unique",
+                deferrable=models.Deferrable.DEFERRED,
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.tariff} · {self.position}"
+
+    def as_ocpi(self) -> dict[str, Any]:
+        """The element as an OCPI TariffElement object."""
+        element: dict[str, Any] = {
+            "price_components": [component.as_ocpi() for component in self.price_components.all()]
+        }
+        if self.restrictions:
+            element["restrictions"] = self.restrictions
+        return element
+
+
+class PriceComponent(models.Model):
+    """A price for one dimension: per kWh, per hour or once."""
+
+    class Type(models.TextChoices):
+        ENERGY = "ENERGY", _("energy (per kWh)")
+        TIME = "TIME", _("charging time (per hour)")
+        PARKING_TIME = "PARKING_TIME", _("parking time (per hour)")
+        FLAT = "FLAT", _("start fee")
+
+    element = models.ForeignKey(
+        TariffElement, models.CASCADE, related_name="price_components", verbose_name=_("tariff element")
+    )
+    type = models.CharField(_("type"), max_length=12, choices=Type.choices)
+    price = models.DecimalField(
+        _("price"), max_digits=12, decimal_places=4, validators=[MinValueValidator(Decimal(0))]
+    )
+    vat_percent = models.DecimalField(
+        _("VAT (%)"), max_digits=5, decimal_places=2, null=True, blank=True, default=Decimal(25),
+        help_text=_("empty: VAT does not apply"),
+    )
+    step_size = models.PositiveIntegerField(
+        _("step"), default=1, help_text=_("Wh or seconds that are billed at a time; 1 for exact billing")
+    )
+
+    class Meta:
+        verbose_name = _("price component")
+        verbose_name_plural = _("price components")
+        ordering = ("element", "id")
+        constraints = (
+            models.UniqueConstraint(fields=("element", "type"), name="price_component_type_unique_per_element"),
+            models.CheckConstraint(condition=models.Q(price__gte=0), name="price_component_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(vat_percent__isnull=True)
+                | models.Q(vat_percent__gte=0, vat_percent__lt=100),
+                name="price_component_vat_sane",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_type_display()}: {self.price}"
+
+    def as_ocpi(self) -> dict[str, Any]:
+        """The component as an OCPI PriceComponent object."""
+        component: dict[str, Any] = {"type": self.type, "price": str(self.price), "step_size": self.step_size}
+        if self.vat_percent is not None:
+            component["vat"] = str(self.vat_percent)
+        return component
+
+
+class TariffAssignment(models.Model):
+    """From when to when a tariff holds at an EVSE, at a location, or (neither named) everywhere else."""
+
+    tariff = models.ForeignKey(Tariff, models.PROTECT, related_name="assignments", verbose_name=_("tariff"))
+    location = models.ForeignKey(
+        Location, models.CASCADE, null=True, blank=True, related_name="tariff_assignments",
+        verbose_name=_("location"),
+    )
+    evse = models.ForeignKey(
+        Evse, models.CASCADE, null=True, blank=True, related_name="tariff_assignments", verbose_name=_("EVSE")
+    )
+    valid_from = models.DateTimeField(_("valid from"))
+    valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("tariff assignment")
+        verbose_name_plural = _("tariff assignments")
+        ordering = ("-valid_from", "-id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(valid_until__isnull=True) | models.Q(valid_until__gt=models.F("valid_from")),
+                name="tariff_assignment_ordered",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(location__isnull=True) | models.Q(evse__isnull=True),
+                name="tariff_assignment_one_place",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.tariff} · {self.evse or self.location or _('everywhere else')}"
