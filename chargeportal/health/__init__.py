@@ -1,0 +1,1 @@
+"""Whether the product works: `/healthz/` for load balancers and `/metrics` for Prometheus."""

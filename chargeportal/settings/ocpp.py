@@ -1,0 +1,12 @@
+"""How the OCPP gateway treats charging stations."""
+
+from chargeportal.settings import environment
+
+#: An unknown station is refused with 404, or, when this is on, let in as Pending until someone accepts it.
+OCPP_ONBOARD_UNKNOWN_STATIONS = environment.flag("OCPP_ONBOARD_UNKNOWN_STATIONS")
+OCPP_HEARTBEAT_INTERVAL_S = environment.number("OCPP_HEARTBEAT_INTERVAL_S", 300)
+OCPP_MAX_FRAME_BYTES = environment.number("OCPP_MAX_FRAME_BYTES", 1024 * 1024)
+OCPP_PING_INTERVAL_S = environment.number("OCPP_PING_INTERVAL_S", 60)
+OCPP_PING_TIMEOUT_S = environment.number("OCPP_PING_TIMEOUT_S", 60)
+#: Compression saves traffic on metered modems and costs about 30 kB of memory a connection.
+OCPP_PERMESSAGE_DEFLATE = environment.flag("OCPP_PERMESSAGE_DEFLATE")

@@ -1,0 +1,54 @@
+"""The database, the broker and what uses them: cache, Celery, Channels."""
+
+from chargeportal.runtime.published import published_services
+from chargeportal.settings import environment
+from chargeportal.settings.base import VAR_DIR
+
+_published = published_services(VAR_DIR)
+DATABASE_URL = environment.text("DATABASE_URL", _published.get("database_url", "postgresql:///chargeportal"))
+REDIS_URL = environment.text("REDIS_URL", _published.get("redis_url", "redis://127.0.0.1:6379/0"))
+
+DATABASES = {
+    "default": environment.database(DATABASE_URL)
+    | {
+        # Under ASGI a request runs in a worker thread that outlives it, so its connection is worth keeping.
+        "CONN_MAX_AGE": environment.number("DATABASE_CONN_MAX_AGE_S", 60),
+        "CONN_HEALTH_CHECKS": True,
+    },
+}
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "chargeportal",
+    },
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        # redis-py's default socket time-out (5 s) would end every browser socket that is idle that long
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "socket_timeout": None}],
+            "prefix": "chargeportal",
+        },
+    },
+}
+
+CELERY_BROKER_URL = environment.celery_broker(REDIS_URL)
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+#: Every queue a task may name; the workers of `make run` consume all of them.
+CELERY_QUEUE_NAMES = ("default", "billing", "stations", "mail")
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "global_keyprefix": "celery:"}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE: dict[str, dict] = {}
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
