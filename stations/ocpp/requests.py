@@ -1,12 +1,11 @@
 """What we ask of stations, in one vocabulary for every OCPP version.
 
-A command is kept as a row: `kind` names one of the classes in `KINDS`, `parameters` is the JSON
-object of its fields. The gateway process that holds the socket builds the request from the row,
-encodes it for the station's version and files the outcome.
+`translation.encode_request` spells a request for a station's version; a command row keeps that
+spelling (action and payload), and `delivery` sends it.
 """
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,49 +90,3 @@ Request = (
     RemoteStart | RemoteStop | Reset | UnlockConnector | ChangeAvailability | TriggerMessage
     | GetConfiguration | ChangeConfiguration | RawCall
 )  # fmt: skip
-
-KINDS: dict[str, type] = {
-    "remote_start": RemoteStart,
-    "remote_stop": RemoteStop,
-    "reset": Reset,
-    "unlock_connector": UnlockConnector,
-    "change_availability": ChangeAvailability,
-    "trigger_message": TriggerMessage,
-    "get_configuration": GetConfiguration,
-    "change_configuration": ChangeConfiguration,
-    "raw_call": RawCall,
-}
-_NAMES = {request_class: kind for kind, request_class in KINDS.items()}
-
-R = TypeVar("R")
-
-
-class UnknownRequest(Exception):
-    """A row's kind or parameters do not make a request."""
-
-
-def as_row(request: Request) -> tuple[str, dict[str, Any]]:
-    """Return `(kind, parameters)` of a request, as kept in a command row."""
-    return _NAMES[type(request)], asdict(request)
-
-
-def from_row(kind: str, parameters: dict[str, Any]) -> Request:
-    """Return the request of a command row. Raises `UnknownRequest`."""
-    try:
-        request: Request = KINDS[kind](**parameters)
-    except (KeyError, TypeError) as error:
-        raise UnknownRequest(f"{kind}: {error}") from error
-    return request
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a request.
-
-    `status`: accepted, rejected, error (CALLERROR or it could not be encoded), timed_out.
-    `detail` is the station's own word ("RebootRequired", "UnlockFailed") or the error's code and text.
-    """
-
-    status: str
-    detail: str = ""
-    payload: Any = None
