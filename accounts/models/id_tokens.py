@@ -1,5 +1,7 @@
 """What a driver shows to a charger: RFID card, app token, contract certificate."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Upper
@@ -26,6 +28,21 @@ class IdTokenGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class IdTokenQuerySet(models.QuerySet["IdToken"]):
+    """Id tokens, by who may see them."""
+
+    def visible_to(self, user: Any) -> "IdTokenQuerySet":
+        """One's own tokens, and those of organisations whose staff, host or fleet manager one is."""
+        from accounts import access  # noqa: PLC0415  (access reads the models of this package)
+
+        if getattr(user, "is_superuser", False):
+            return self
+        if not getattr(user, "is_authenticated", False):
+            return self.none()
+        managed = access.organisations_with(user, (*access.NETWORK_ROLES, access.Role.FLEET_MANAGER))
+        return self.filter(models.Q(user=user) | models.Q(organisation__in=managed))
 
 
 class IdToken(models.Model):
@@ -60,6 +77,8 @@ class IdToken(models.Model):
     blocked_at = models.DateTimeField(_("blocked"), null=True, blank=True)
     block_reason = models.CharField(_("reason for the block"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = IdTokenQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("id token")

@@ -1,12 +1,23 @@
 """Charge detail records: what a session cost, never changed afterwards."""
 
 import uuid
+from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.tariffs import Tariff
 from sessions.models import ChargingSession
+
+
+class CdrQuerySet(models.QuerySet["Cdr"]):
+    """Charge detail records, by who may see them."""
+
+    def visible_to(self, user: Any) -> "CdrQuerySet":
+        """Those of the sessions the person may see."""
+        if getattr(user, "is_superuser", False):
+            return self
+        return self.filter(session__in=ChargingSession.objects.visible_to(user).values("pk"))
 
 
 class Cdr(models.Model):
@@ -38,6 +49,8 @@ class Cdr(models.Model):
     tariff_snapshot = models.JSONField(_("tariff as rated"), null=True)
     periods_snapshot = models.JSONField(_("measured periods as rated"))
     rated_at = models.DateTimeField(_("rated"))
+
+    objects = CdrQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("charge detail record")

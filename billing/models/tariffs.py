@@ -8,8 +8,19 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts import access
 from accounts.models import Organisation
 from stations.models import Evse, Location
+
+
+class TariffQuerySet(models.QuerySet["Tariff"]):
+    """Tariffs, by who may see them."""
+
+    def visible_to(self, user: Any) -> "TariffQuerySet":
+        """Those of the operators on whose staff the person is."""
+        if getattr(user, "is_superuser", False):
+            return self
+        return self.filter(operator__in=access.organisations_with(user, access.NETWORK_ROLES))
 
 
 class Tariff(models.Model):
@@ -34,6 +45,8 @@ class Tariff(models.Model):
     max_price = models.JSONField(_("highest price"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = TariffQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("tariff")

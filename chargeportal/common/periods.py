@@ -15,8 +15,8 @@ class Period:
     """The time from `start` (included) to `end` (excluded); `end` None means it is still running.
 
     Both ends are aware datetimes and are kept in UTC: Python compares and subtracts two datetimes of one
-    zone by their wall clocks, which is an hour wrong in the nights the clocks change. A period may be empty (`start == end`): it contains no instant and
-    overlaps nothing.
+    zone by their wall clocks, which is an hour wrong in the nights the clocks change. A period may be
+    empty (`start == end`): it contains no instant and overlaps nothing.
     """
 
     start: datetime

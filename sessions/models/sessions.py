@@ -1,14 +1,37 @@
 """One charging session."""
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts import access
 from accounts.models import IdToken
 from stations.models import ChargingStation, Evse
+
+
+class SessionQuerySet(models.QuerySet["ChargingSession"]):
+    """Charging sessions, by who may see them."""
+
+    def visible_to(self, user: Any) -> "SessionQuerySet":
+        """One's own, those at stations one manages, and those of the fleets one manages."""
+        if getattr(user, "is_superuser", False):
+            return self
+        if not getattr(user, "is_authenticated", False):
+            return self.none()
+        fleets = access.organisations_with(user, (access.Role.FLEET_MANAGER,))
+        return self.filter(
+            models.Q(user=user)
+            | models.Q(id_token__organisation__in=fleets)
+            | models.Q(station__in=ChargingStation.objects.managed_by(user).values("pk"))
+        )
+
+    def active(self) -> "SessionQuerySet":
+        """Those whose end has not been reported."""
+        return self.filter(state=ChargingSession.State.ACTIVE)
 
 
 class ChargingSession(models.Model):
@@ -82,6 +105,8 @@ class ChargingSession(models.Model):
     held_reason = models.CharField(
         _("held for review"), max_length=60, blank=True, help_text=_("a held session gets no bill by itself")
     )
+
+    objects = SessionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("charging session")

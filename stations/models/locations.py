@@ -2,11 +2,13 @@
 
 import uuid
 import zoneinfo
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts import access
 from accounts.models import Organisation
 
 
@@ -17,6 +19,26 @@ def validate_time_zone(value: str) -> None:
     """
     if value not in zoneinfo.available_timezones():
         raise ValidationError(_("%(value)s is not a time zone, such as Europe/Stockholm."), params={"value": value})
+
+
+class LocationQuerySet(models.QuerySet["Location"]):
+    """Locations, by who may see them."""
+
+    def visible_to(self, user: Any) -> "LocationQuerySet":
+        """Published ones for everybody; all of an operator's or host's own for its people."""
+        if getattr(user, "is_superuser", False):
+            return self
+        operators = access.organisations_with(user, access.NETWORK_ROLES)
+        hosts = access.organisations_with(user, (access.Role.HOST,))
+        return self.filter(
+            models.Q(is_published=True) | models.Q(operator__in=operators) | models.Q(host__in=hosts)
+        )
+
+    def managed_by(self, user: Any) -> "LocationQuerySet":
+        """Those of the operators on whose staff the person is."""
+        if getattr(user, "is_superuser", False):
+            return self
+        return self.filter(operator__in=access.organisations_with(user, access.NETWORK_ROLES))
 
 
 class Location(models.Model):
@@ -47,6 +69,8 @@ class Location(models.Model):
     )
     is_published = models.BooleanField(_("shown to drivers"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = LocationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("location")

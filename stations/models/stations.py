@@ -1,17 +1,53 @@
 """Charging stations, their EVSEs and their connectors."""
 
 import uuid
+from collections.abc import Iterable
+from typing import Any
 
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
+from accounts import access
 from stations.models.locations import Location
 
 identity_characters = RegexValidator(
     r"^[^\x00-\x1f/?#]{1,48}$", _("1 to 48 characters, without slash, question mark or number sign.")
 )
+
+
+class StationQuerySet(models.QuerySet["ChargingStation"]):
+    """Charging stations, by who may see and steer them."""
+
+    def visible_to(self, user: Any) -> "StationQuerySet":
+        """Those at published locations for everybody, those one manages or hosts beside them."""
+        if getattr(user, "is_superuser", False):
+            return self
+        hosts = access.organisations_with(user, (access.Role.HOST,))
+        return self.filter(
+            models.Q(location__is_published=True, registration=ChargingStation.Registration.ACCEPTED)
+            | models.Q(location__host__in=hosts)
+            | self._of_operators(access.organisations_with(user, access.NETWORK_ROLES))
+        )
+
+    def managed_by(self, user: Any) -> "StationQuerySet":
+        """Those whose operator's staff one is; stations without a location yet belong to every operator."""
+        return self._with_roles(user, access.NETWORK_ROLES)
+
+    def steerable_by(self, user: Any) -> "StationQuerySet":
+        """Those to which the person may send commands."""
+        return self._with_roles(user, access.STEERING_ROLES)
+
+    def _with_roles(self, user: Any, roles: Iterable[str]) -> "StationQuerySet":
+        if getattr(user, "is_superuser", False):
+            return self
+        return self.filter(self._of_operators(access.organisations_with(user, roles)))
+
+    @staticmethod
+    def _of_operators(operators: list[int]) -> models.Q:
+        theirs = models.Q(location__operator__in=operators)
+        return theirs | models.Q(location__isnull=True) if operators else theirs
 
 
 class ChargingStation(models.Model):
@@ -52,6 +88,8 @@ class ChargingStation(models.Model):
     last_boot_at = models.DateTimeField(_("last boot"), null=True, blank=True, editable=False)
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = StationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("charging station")
