@@ -90,3 +90,7 @@ Request = (
     RemoteStart | RemoteStop | Reset | UnlockConnector | ChangeAvailability | TriggerMessage
     | GetConfiguration | ChangeConfiguration | RawCall
 )  # fmt: skip
+
+
+class CannotBeAsked(Exception):
+    """The station's OCPP version has no words for this request; the text says why."""

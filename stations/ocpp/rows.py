@@ -32,7 +32,7 @@ def insert_rows(
     if not rows:
         return []
     names = ", ".join(columns)
-    statement = f"INSERT INTO {table} ({names}) SELECT {names} FROM {{rows}}"  # noqa: S608 - our own names
+    statement = f"INSERT INTO {table} ({names}) SELECT {names} FROM {{rows}}"
     if on_conflict:
         statement += f" ON CONFLICT {on_conflict}"
     if returning:
