@@ -1,7 +1,9 @@
 """What tests need different: fast password hashes, mail kept in memory, tasks run by the test itself."""
 
 from chargeportal.settings import *  # noqa: F403
-from chargeportal.settings import LOGGING
+from chargeportal.settings import DATABASES, LOGGING, environment
+
+DATABASES["default"]["TEST"] = {"TEMPLATE": environment.text("TEST_DATABASE_TEMPLATE") or None}
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -2,7 +2,7 @@
 
 Loaded by `-p chargeportal.testing.services` in pyproject.toml: a conftest.py would be too late, because
 pytest-django reads the settings first. The workers of pytest-xdist inherit the services of the session
-that started them; pytest-django gives each worker a database of its own.
+that started them; pytest-django gives each worker a database of its own, copied from the migrated one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from chargeportal.runtime.postgres import PostgresServer
 from chargeportal.runtime.valkey import ValkeyServer
+from chargeportal.testing.migrated import MIGRATED_DATABASE, start_migrated_postgres
 
 PREFIX = "chargeportal-test-"
 READY = "CHARGEPORTAL_TEST_SERVICES"
@@ -29,28 +29,23 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         _sweep_leftovers()
         folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         folder.chmod(0o755)
-        services = (
-            PostgresServer(folder / "pg", durable=False),
-            ValkeyServer(folder / "vk", durable=False),
-        )
-        early_config.add_cleanup(lambda: _stop(folder, services))
-        for service in services:
-            service.start()
-        os.environ.update(
-            {
-                READY: str(folder),
-                "DATABASE_URL": services[0].url,
-                "REDIS_URL": services[1].url,
-                "VAR": str(folder / "var"),
-                "SECRET_KEY": "only-for-tests",
-            }
-        )
+        early_config.add_cleanup(lambda: _remove(folder))
+        valkey = ValkeyServer(folder / "vk", durable=False)
+        early_config.add_cleanup(valkey.stop)
+        valkey.start()
+        os.environ |= {
+            "REDIS_URL": valkey.url,
+            "VAR": str(folder / "var"),
+            "SECRET_KEY": "only-for-tests",
+            READY: str(folder),
+        }
+        postgres = start_migrated_postgres(folder / "pg")
+        early_config.add_cleanup(postgres.stop)
+        os.environ |= {"DATABASE_URL": postgres.url, "TEST_DATABASE_TEMPLATE": MIGRATED_DATABASE}
     yield
 
 
-def _stop(folder: Path, services: tuple[PostgresServer, ValkeyServer]) -> None:
-    for service in services:
-        service.stop()
+def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     os.environ.pop(READY, None)
 
