@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
+from django.utils.translation import ngettext
+
 from chargeportal.common.money import Money, round_half_up
 
 #: Groups of digits and the unit never part at the end of a line.
@@ -50,13 +52,46 @@ def format_energy(energy_wh: Decimal | Fraction | int, language: str, *, digits:
     return f"{format_number(Fraction(energy_wh) / 1000, language, digits=digits)}{NO_BREAK_SPACE}kWh"
 
 
+def format_power(power_w: Decimal | Fraction | int, language: str, *, digits: int = 1) -> str:
+    """Return the power in kW: `11,0 kW`."""
+    return f"{format_number(Fraction(power_w) / 1000, language, digits=digits)}{NO_BREAK_SPACE}kW"
+
+
+def format_quantity(value: Decimal | Fraction | int, language: str, *, most_digits: int = 3) -> str:
+    """Return the number with the decimals it has, at most so many: `12,345`, `7`."""
+    rounded = round_half_up(value, digits=most_digits)
+    digits = max(0, -int(rounded.normalize().as_tuple().exponent)) if rounded else 0
+    return format_number(rounded, language, digits=digits)
+
+
+def format_percent(value: Decimal | Fraction | int, language: str) -> str:
+    """Return the percentage with the decimals it has, at most one: `25 %` in Swedish, `25%` otherwise."""
+    space = NO_BREAK_SPACE if _is_swedish(language) else ""
+    return f"{format_quantity(value, language, most_digits=1)}{space}%"
+
+
 def format_duration(duration_s: Decimal | Fraction | int) -> str:
-    """Return the duration in whole minutes, as both languages write it: `2 h 05 min`, `45 min`."""
+    """Return the duration as both languages write it: `2 h 05 min`, `45 min`; below a minute `34 s`."""
+    seconds = int(round_half_up(Fraction(duration_s), digits=0))
+    if 0 < seconds < 60:
+        return f"{seconds}{NO_BREAK_SPACE}s"
     minutes = int(round_half_up(Fraction(duration_s) / 60, digits=0))
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours}{NO_BREAK_SPACE}h{NO_BREAK_SPACE}{minutes:02d}{NO_BREAK_SPACE}min"
     return f"{minutes}{NO_BREAK_SPACE}min"
+
+
+def format_age(age_s: float) -> str:
+    """Return how long ago something was, in its largest unit: `3 min`, `5 h`, `2 days`."""
+    minutes = max(0, int(age_s // 60))
+    if minutes < 60:
+        return f"{minutes}{NO_BREAK_SPACE}min"
+    hours = minutes // 60
+    if hours < 48:
+        return f"{hours}{NO_BREAK_SPACE}h"
+    days = hours // 24
+    return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
 
 
 def _is_swedish(language: str) -> bool:
