@@ -10,3 +10,8 @@ OCPP_PING_INTERVAL_S = environment.number("OCPP_PING_INTERVAL_S", 60)
 OCPP_PING_TIMEOUT_S = environment.number("OCPP_PING_TIMEOUT_S", 60)
 #: Compression saves traffic on metered modems and costs about 30 kB of memory a connection.
 OCPP_PERMESSAGE_DEFLATE = environment.flag("OCPP_PERMESSAGE_DEFLATE")
+#: An energy step up to this is believed even where the EVSE's power could not have given it in the
+#: time. The demo is generous, so that a session typed by hand in a minute is priced and not held.
+METER_PLAUSIBLE_ANYWAY_WH = environment.number(
+    "METER_PLAUSIBLE_ANYWAY_WH", 100_000 if environment.flag("DEMO") else 500
+)
