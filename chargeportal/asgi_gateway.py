@@ -17,7 +17,7 @@ if not apps.ready:
 
 try:
     from stations.ocpp import gateway
-except ModuleNotFoundError:
+except ImportError:
     gateway = None
 
 OCPP_PREFIX = "/ocpp/"

@@ -20,7 +20,7 @@ import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chargeportal.settings")
 
@@ -41,3 +41,9 @@ def collect_schedules(sender: Celery, **_kwargs: Any) -> None:
 @setup_logging.connect
 def keep_our_logging(**_kwargs: Any) -> None:
     """Keep Django's logging configuration instead of Celery's own."""
+
+
+@worker_ready.connect
+def say_alive_at_once(**_kwargs: Any) -> None:
+    """Let `/healthz/` see the worker without waiting for its first scheduled sign of life."""
+    app.send_task("chargeportal.tasks.say_alive")

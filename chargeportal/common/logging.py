@@ -12,6 +12,8 @@ SECRET_IN_TEXT = re.compile(
     re.IGNORECASE,
 )
 MASK = "[hidden]"
+#: Said a second time by uvicorn and Celery for handlers that we do not use.
+REPEATED = ("color_message", "data")
 
 
 def without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -23,4 +25,11 @@ def without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any])
             event[name] = MASK
         elif isinstance(value, str):
             event[name] = SECRET_IN_TEXT.sub(rf"\g<lead>{MASK}\g<tail>", value)
+    return event
+
+
+def without_repetition(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Leave out what libraries add to a record that its text already says."""
+    for name in REPEATED:
+        event.pop(name, None)
     return event

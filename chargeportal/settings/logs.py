@@ -2,7 +2,7 @@
 
 import structlog
 
-from chargeportal.common.logging import without_secrets
+from chargeportal.common.logging import without_repetition, without_secrets
 from chargeportal.settings import environment
 
 LOG_FORMAT = environment.text("LOG_FORMAT", "text")
@@ -15,6 +15,7 @@ _SHARED = [
     structlog.stdlib.PositionalArgumentsFormatter(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.stdlib.ExtraAdder(),
+    without_repetition,
     without_secrets,
 ]
 _RENDER = (

@@ -1,0 +1,80 @@
+"""Brings the database and the static files up to date, in one process: `python -m chargeportal.runtime.prepare`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import IO
+
+import django
+
+from chargeportal.runtime.progress import failed, step
+from chargeportal.runtime.published import var_dir
+
+
+def main() -> None:
+    """Leave everything ready for the web process; exit 1 with one line at the first failure."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chargeportal.settings")
+    log_path = var_dir() / "log" / "prepare.log"
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("a", encoding="utf-8") as log:
+        _run("Loading", django.setup, log=log, path=log_path)
+        _run("Database tables", _migrate, log=log, path=log_path)
+        _run("Static files", _collect_static, log=log, path=log_path)
+        _run("Demo data", _seed_demo, log=log, path=log_path)
+
+
+def _run(name: str, work: Callable[[], str | None], *, log: IO[str], path: Path) -> None:
+    """Do one step with its output in the log."""
+    try:
+        with step(name) as note, redirect_stdout(log), redirect_stderr(log):
+            note(work() or "")
+    except Exception as error:
+        traceback.print_exc(file=log)
+        log.flush()
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        failed(f"{name} failed: {reason} (see {path})")
+        sys.exit(1)
+
+
+def _migrate() -> str:
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    waiting = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    if waiting:
+        call_command("migrate", interactive=False, verbosity=1)
+    return f"{waiting} migrations applied" if waiting else "up to date"
+
+
+def _collect_static() -> str:
+    from django.core.management import call_command
+
+    summary: str = call_command("collectstatic", interactive=False, verbosity=0) or ""
+    return summary
+
+
+def _seed_demo() -> str:
+    """Fill an empty database with the demo; a database that has people in it is left alone."""
+    from django.conf import settings
+    from django.contrib.auth import get_user_model
+    from django.core.management import call_command, get_commands
+    from django.db import transaction
+
+    if not settings.DEMO or "seed_demo" not in get_commands():
+        return "off"
+    if get_user_model().objects.exists():
+        return "kept"
+    with transaction.atomic():
+        call_command("seed_demo")
+    return "seeded"
+
+
+if __name__ == "__main__":
+    main()
