@@ -5,7 +5,7 @@ time: an odometer of 910 kWh after an offline start that reported 0 must never b
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -16,6 +16,8 @@ from sessions.models import ChargingSession
 #: Assumed where nobody entered the EVSE's power: more than any car charger of today gives.
 DEFAULT_MAX_POWER_W = Decimal(400_000)
 POWER_MARGIN = Decimal("1.1")
+#: No car takes this much between two readings of a session, whatever the EVSE.
+ALWAYS_IMPLAUSIBLE_WH = Decimal(200_000)
 WH = Decimal("0.001")
 
 
@@ -43,7 +45,7 @@ def as_wh(value: float | Decimal) -> Decimal:
 
 def settle(session: ChargingSession) -> Settled:
     """The energy of an ended session from its start, samples and stop registers."""
-    registers = _registers_of(session)
+    registers = readings_of(session, until=session.ended_at)
     return settle_registers(registers, max_power_w=max_power_w(session))
 
 
@@ -93,24 +95,18 @@ def _is_possible(earlier: Register, later: Register, *, max_power_w: Decimal) ->
     return 0 <= later.wh - earlier.wh <= max(bound, Decimal(settings.METER_PLAUSIBLE_ANYWAY_WH))
 
 
-def _registers_of(session: ChargingSession) -> list[Register]:
+def readings_of(session: ChargingSession, *, until: dt.datetime) -> list[Register]:
+    """Start register, samples and (once ended) stop register, in the order of time, until ``until``."""
     samples = (
-        session.samples.filter(energy_wh__isnull=False)
+        session.samples.filter(
+            energy_wh__isnull=False, sampled_at__gte=session.started_at, sampled_at__lte=until
+        )
         .order_by("sampled_at")
         .values_list("sampled_at", "energy_wh")
     )
-    registers = [Register(at, wh) for at, wh in _within(session, samples)]
+    registers = [Register(at, wh) for at, wh in samples]
     if session.meter_start_wh is not None:
         registers.insert(0, Register(session.started_at, session.meter_start_wh))
-    if session.meter_stop_wh is not None:
+    if session.meter_stop_wh is not None and session.ended_at is not None:
         registers.append(Register(session.ended_at, session.meter_stop_wh))
     return registers
-
-
-def _within(
-    session: ChargingSession, samples: Iterable[tuple[dt.datetime, Decimal]]
-) -> Iterable[tuple[dt.datetime, Decimal]]:
-    """Readings at the boundaries belong to them; readings outside belong to nobody's bill."""
-    for at, wh in samples:
-        if session.started_at <= at <= session.ended_at:
-            yield at, wh
