@@ -54,10 +54,15 @@ Handler = Callable[[Sequence[Received[Any]]], Sequence[Reply]]
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The handler of a message class, and the lane (flusher thread) it runs in."""
+    """The handler of a message class, the lane (flusher thread) it runs in, and its turn in a batch.
+
+    Handlers of one batch run in the order of registration, lower apps first, so that rows are locked
+    in the same order everywhere.
+    """
 
     handler: Handler
     lane: Lane
+    turn: int
 
 
 class AlreadyOwned(Exception):
@@ -79,7 +84,7 @@ def answers(*message_classes: type, lane: Lane = "bulk") -> Callable[[Handler], 
             owner = _owners.get(message_class)
             if owner is not None and owner.handler is not handler:
                 raise AlreadyOwned(f"{message_class.__name__}: {owner.handler!r} and {handler!r}")
-            _owners[message_class] = Owner(handler, lane)
+            _owners[message_class] = Owner(handler, lane, len(_owners))
         return handler
 
     return register

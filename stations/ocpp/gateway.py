@@ -1,0 +1,399 @@
+"""The socket that charging stations talk to: a plain ASGI WebSocket application.
+
+A connection's CALLs are answered strictly one after another, each when its rows are committed. What
+a station may get wrong is answered with the standard's CALLERROR, and the socket stays open.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from django.conf import settings
+
+from stations.ocpp import dispatch, errors, handshake
+from stations.ocpp.after_commit import AfterCommit
+from stations.ocpp.connections import PROCESS_ID, REPLACED, Connection, Connections
+from stations.ocpp.delivery import Delivery
+from stations.ocpp.dispatch import Received, StationRef
+from stations.ocpp.exchanges import Exchange
+from stations.ocpp.frame_log import frame_row
+from stations.ocpp.framing import BadFrame, Call, Send, read, unreadable, write_error
+from stations.ocpp.messages import (
+    BootReply,
+    ConnectionClosed,
+    ConnectionOpened,
+    ConnectionSeen,
+    Refused,
+    StationLookup,
+    StationRecord,
+)
+from stations.ocpp.translation import Translation, negotiate
+from stations.ocpp.writer import NobodyAnswers, Overloaded, Writer
+
+logger = logging.getLogger(__name__)
+
+SEEN_INTERVAL_S = 30.0
+DRAIN_TIMEOUT_S = 8.0
+CROWD = 500  # connections; from here on heartbeats are spread
+GOING_AWAY, PROTOCOL_ERROR, TRY_AGAIN_LATER = 1001, 1002, 1013
+DEFAULT_MAX_MESSAGE_BYTES = 256 * 1024
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+SendEvent = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Gateway:
+    """Everything one process needs to serve stations, on one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.writer = Writer(loop)
+        self.connections = Connections()
+        self.delivery = Delivery(self.connections, self.writer)
+        self.stopping = False
+        self._failures = handshake.Failures()
+        self._after_commit = AfterCommit()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._max_bytes = getattr(settings, "OCPP_MAX_MESSAGE_BYTES", DEFAULT_MAX_MESSAGE_BYTES)
+
+    def start(self) -> None:
+        """Find the handlers, start the flushers and the background work."""
+        dispatch.autodiscover()
+        self._after_commit.start()
+        self.writer.start()
+        self.delivery.start()
+        self._spawn(self._report_presence())
+        _tune_garbage_collector()
+
+    async def serve(self, scope: Scope, receive: Receive, send: SendEvent) -> None:
+        """Let a station in, or tell it why not, and talk with it until the socket closes."""
+        await receive()
+        admission = await self._admit(scope, send)
+        if admission is None:
+            return
+        record, translation = admission
+        connection = await self._open(scope, send, record, translation)
+        if connection is None:
+            return
+        await send({"type": "websocket.accept", "subprotocol": translation.subprotocol})
+        code, reason = 1006, "the gateway failed"
+        try:
+            code, reason = await self._converse(connection, receive)
+        except OSError:
+            code, reason = 1006, "the connection was lost"
+        finally:
+            self._closed(connection, code, reason)
+
+    async def stop(self) -> None:
+        """Answer what is being answered, tell the stations to come back, and finish the work."""
+        if self.stopping:
+            return
+        self.stopping = True
+        deadline = self.loop.time() + DRAIN_TIMEOUT_S
+        while self.writer.waiting and self.loop.time() < deadline:
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
+        closing = [connection.close(GOING_AWAY, "restarting") for connection in self.connections]
+        await asyncio.gather(*closing, return_exceptions=True)
+
+    async def finish(self) -> None:
+        """Stop, write everything that waits, end the threads."""
+        await self.stop()
+        await asyncio.sleep(0)
+        await self.delivery.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.to_thread(self.writer.close)
+        self._after_commit.stop()
+
+    # ── the handshake ────────────────────────────────────────────────────────────────────────────
+
+    async def _admit(self, scope: Scope, send: SendEvent) -> tuple[StationRecord, Translation] | None:
+        identity = handshake.identity_in(scope.get("raw_path") or scope["path"].encode())
+        address = handshake.address_of(scope)
+        if identity is None:
+            return await _deny(scope, send, 404, "There is no such station.")
+        wait_s = self._failures.retry_after_s(address, identity)
+        if wait_s:
+            return await _deny(
+                scope, send, 429, "Too many wrong passwords.", (b"retry-after", str(wait_s).encode())
+            )
+        record = await self._look_up(identity, address)
+        if isinstance(record, Refused):
+            return await _deny(scope, send, 503, "Try again later.", (b"retry-after", b"30"))
+        if record is None:
+            return await _deny(scope, send, 404, "There is no such station.")
+        if not handshake.admitted(record, handshake.credentials_in(scope["headers"])):
+            self._failures.add(address, identity)
+            return await _deny(
+                scope, send, 401, "Wrong password.", (b"www-authenticate", b'Basic realm="OCPP"')
+            )
+        self._failures.clear(address, identity)
+        translation = negotiate(scope.get("subprotocols") or [])
+        if translation is None:
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": PROTOCOL_ERROR, "reason": "no common subprotocol"})
+            return None
+        return record, translation
+
+    async def _look_up(self, identity: str, address: str) -> StationRecord | Refused | None:
+        if self.stopping:
+            return Refused(errors.GENERIC_ERROR, "restarting")
+        message = StationLookup(identity=identity, remote_address=address)
+        received = Received(StationRef(0, identity.casefold(), ""), message, datetime.now(UTC))
+        try:
+            record, _ = await self.writer.submit(received)
+        except Overloaded:
+            return Refused(errors.GENERIC_ERROR, "overloaded")
+        return record
+
+    async def _open(
+        self, scope: Scope, send: SendEvent, record: StationRecord, translation: Translation
+    ) -> Connection | None:
+        """Return the connection with its fencing token; it has taken the place of any older one."""
+        message = ConnectionOpened(
+            process_id=PROCESS_ID,
+            remote_address=handshake.address_of(scope),
+            version=translation.version,
+            opened_at=datetime.now(UTC),
+        )
+        station = StationRef(record.station_id, record.identity, translation.version)
+        try:
+            reply, _ = await self.writer.submit(Received(station, message, message.opened_at))
+        except Overloaded:
+            reply = Refused(errors.GENERIC_ERROR)
+        if isinstance(reply, Refused):
+            return await _deny(scope, send, 503, "Try again later.", (b"retry-after", b"30"))
+        connection = Connection(
+            record=record, translation=translation, fencing_token=reply.fencing_token, send=send
+        )
+        older = self.connections.add(connection)
+        if older:
+            self._spawn(older.close(REPLACED, "replaced by a newer connection"))
+        self.delivery.announce(connection)
+        return connection
+
+    def _closed(self, connection: Connection, code: int, reason: str) -> None:
+        connection.closing = True
+        connection.calls.close()
+        self.connections.remove(connection)
+        message = ConnectionClosed(
+            fencing_token=connection.fencing_token,
+            closed_at=datetime.now(UTC),
+            close_code=code,
+            reason=reason,
+        )
+        try:
+            self.writer.submit_unawaited(Received(connection.station, message, message.closed_at))
+        except Overloaded:
+            logger.warning("The end of the connection of %s was not recorded", connection.station.identity)
+
+    # ── the conversation ─────────────────────────────────────────────────────────────────────────
+
+    async def _converse(self, connection: Connection, receive: Receive) -> tuple[int, str]:
+        """Answer frame after frame; return the close code and reason."""
+        while True:
+            event = await receive()
+            if event["type"] == "websocket.disconnect":
+                return event.get("code") or 1005, (event.get("reason") or "")[:120]
+            if self.stopping:
+                await connection.close(GOING_AWAY, "restarting")
+                continue
+            text = event.get("text")
+            answer = (
+                await self._answer(connection, text)
+                if text is not None
+                else self._unread(connection, event.get("bytes") or b"", "a binary frame")
+            )
+            if answer is not None:
+                await connection.send_text(answer)
+
+    async def _answer(self, connection: Connection, text: str) -> str | None:
+        if len(text) > self._max_bytes:
+            return self._unread(connection, text, f"longer than {self._max_bytes} bytes")
+        try:
+            frame = read(text, version=connection.translation.version)
+        except BadFrame as error:
+            return self._bad_frame(connection, text, error)
+        if type(frame) is Call:
+            return await self._answer_call(connection, frame, text)
+        if type(frame) is Send:
+            logger.info("%s sent %s, which nobody wants", connection.station.identity, frame.action[:60])
+        elif not connection.calls.settle(frame):  # type: ignore[arg-type]
+            logger.info("%s answered a call that nobody waits for", connection.station.identity)
+        return None
+
+    async def _answer_call(self, connection: Connection, call: Call, text: str) -> str | None:
+        now = datetime.now(UTC)
+        exchange = Exchange(connection.station, connection.fencing_token, connection.translation, call, now)
+        try:
+            _check_registration(connection, call.action)
+            message = connection.translation.read_call(call, now=now)
+            exchange.spread = call.action == "BootNotification" and len(self.connections) > CROWD
+            reply, answer = await self.writer.submit(
+                Received(connection.station, message, now, text), exchange
+            )
+        except errors.Violation as violation:
+            return self._refuse(exchange, violation)
+        except NobodyAnswers:
+            return self._refuse(exchange, errors.Violation(errors.NOT_SUPPORTED, "not supported here"))
+        except Overloaded:
+            await connection.close(TRY_AGAIN_LATER, "try again later")
+            return None
+        except Exception:
+            logger.exception("%s of %s: %s", call.action[:60], connection.station.identity, text[:2000])
+            return self._refuse(
+                exchange, errors.Violation(errors.INTERNAL_ERROR, "the message could not be processed")
+            )
+        if type(reply) is BootReply:
+            connection.registration_status = reply.status.lower()
+        return answer
+
+    def _refuse(self, exchange: Exchange, violation: errors.Violation) -> str:
+        text, row = exchange.conclude(Refused(violation.code, violation.description, violation.details))
+        self.writer.log_frame(row)
+        return text
+
+    def _unread(self, connection: Connection, raw: str | bytes, problem: str) -> str | None:
+        text = raw if isinstance(raw, str) else raw[:1000].decode("utf-8", "replace")
+        return self._bad_frame(connection, text[:1000], unreadable(text, problem))
+
+    def _bad_frame(self, connection: Connection, text: str, error: BadFrame) -> str | None:
+        version = connection.translation.version
+        row = frame_row(
+            station_id=connection.station.id,
+            connection_id=connection.fencing_token,
+            occurred_at=datetime.now(UTC),
+            message_id=error.message_id,
+            error_code=errors.spelt(error.code, version=version),
+            error_description=error.description,
+            raw=text,
+        )
+        self.writer.log_frame(row)
+        return write_error(error.message_id, error.code, error.description, version=version)
+
+    # ── background ───────────────────────────────────────────────────────────────────────────────
+
+    async def _report_presence(self) -> None:
+        """Say every half minute which sockets are alive."""
+        while True:
+            await asyncio.sleep(SEEN_INTERVAL_S)
+            now = datetime.now(UTC)
+            try:
+                for connection in self.connections:
+                    message = ConnectionSeen(fencing_token=connection.fencing_token, seen_at=now)
+                    self.writer.submit_unawaited(Received(connection.station, message, now))
+            except Overloaded:
+                logger.warning("Too busy to report which stations are connected")
+            except Exception:
+                logger.exception("Presence could not be reported")
+
+    def _spawn(self, work: Any) -> None:
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, OSError):
+            logger.error("Background work of the gateway failed", exc_info=error)
+
+
+def _check_registration(connection: Connection, action: str) -> None:
+    """Only BootNotification before acceptance (OCPP-J 1.6 errata 3.8; 2.0.1 B02.FR.09, B03.FR.07)."""
+    if (
+        connection.registration_status.lower() != "accepted"
+        and action != "BootNotification"
+        and not connection.tolerate_before_boot
+    ):
+        raise errors.Violation(errors.SECURITY_ERROR, "the station has not been accepted yet")
+
+
+async def _deny(scope: Scope, send: SendEvent, status: int, text: str, *headers: tuple[bytes, bytes]) -> None:
+    """Refuse the handshake with a true HTTP status where the server can, with its 403 elsewhere."""
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": PROTOCOL_ERROR, "reason": text})
+        return
+    body = orjson.dumps({"detail": text})
+    own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": [*own, *headers]})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _tune_garbage_collector() -> None:
+    """Thousands of live connections are not worth walking through after every few messages."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 1_000)
+
+
+# ── the process's gateway ────────────────────────────────────────────────────────────────────────
+
+_gateway: Gateway | None = None
+
+
+def current() -> Gateway:
+    """Return the gateway of the running event loop; it has been started."""
+    global _gateway  # noqa: PLW0603 - one event loop, one gateway
+    loop = asyncio.get_running_loop()
+    if _gateway is None or _gateway.loop is not loop:
+        _gateway = Gateway(loop)
+        _gateway.start()
+    return _gateway
+
+
+async def ocpp_application(scope: Scope, receive: Receive, send: SendEvent) -> None:
+    """The ASGI application for `/ocpp/…` sockets."""
+    await current().serve(scope, receive, send)
+
+
+async def lifespan_startup() -> None:
+    """The gateway is ready, and a termination signal lets it finish its work before the server stops."""
+    _finish_before_the_server(current())
+
+
+async def lifespan_shutdown() -> None:
+    """All that was submitted is written."""
+    global _gateway
+    if _gateway is not None:
+        gateway, _gateway = _gateway, None
+        await gateway.finish()
+
+
+def _finish_before_the_server(gateway: Gateway) -> None:
+    """Put the farewell to the stations before the server's own handling of SIGTERM and SIGINT.
+
+    The server closes every socket at once when it stops, so the last answers must be out by then.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        then = signal.getsignal(number)
+        if callable(then) and then is not signal.default_int_handler:
+            signal.signal(number, _Farewell(gateway, then))
+
+
+class _Farewell:
+    """A signal handler that stops the gateway first; a second signal does not wait."""
+
+    def __init__(self, gateway: Gateway, then: Callable[[int, Any], Any]) -> None:
+        self._gateway, self._then = gateway, then
+        self._begun = False
+
+    def __call__(self, number: int, frame: Any) -> None:
+        if self._begun:
+            self._then(number, frame)
+            return
+        self._begun = True
+        self._gateway.loop.call_soon_threadsafe(self._begin, number)
+
+    def _begin(self, number: int) -> None:
+        task = self._gateway.loop.create_task(self._gateway.stop())
+        task.add_done_callback(lambda _: self._then(number, None))
