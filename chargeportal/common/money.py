@@ -17,13 +17,27 @@ from functools import total_ordering
 EXACT = Context(prec=80, rounding=ROUND_HALF_UP)
 
 #: Currencies whose smallest payable unit is not a hundredth (ISO 4217).
-_MINOR_DIGITS = {
-    **dict.fromkeys(
-        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(),
-        0,
-    ),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-}
+_WITHOUT_MINOR_UNIT = frozenset(
+    (
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    )
+)
+_WITH_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -33,7 +47,9 @@ class CurrencyMismatch(ValueError):
 
 def minor_digits(currency: str) -> int:
     """Return how many decimals the smallest payable unit of the currency has: SEK 2, JPY 0, KWD 3."""
-    return _MINOR_DIGITS.get(currency, 2)
+    if currency in _WITHOUT_MINOR_UNIT:
+        return 0
+    return 3 if currency in _WITH_THOUSANDTHS else 2
 
 
 def round_half_up(value: Decimal | Fraction | int, *, digits: int) -> Decimal:
@@ -50,18 +66,15 @@ def round_half_up(value: Decimal | Fraction | int, *, digits: int) -> Decimal:
 class Money:
     """An exact amount in one currency.
 
-    `amount` may be a Decimal or an int; a float is refused with TypeError, because it has already lost
-    the öre. Arithmetic between two currencies raises CurrencyMismatch.
+    `amount` is a Decimal (an int becomes one); a float is refused with TypeError, because it has already
+    lost the öre. Arithmetic between two currencies raises CurrencyMismatch.
     """
 
     amount: Decimal
     currency: str
 
     def __post_init__(self) -> None:
-        if isinstance(self.amount, int) and not isinstance(self.amount, bool):
-            object.__setattr__(self, "amount", Decimal(self.amount))
-        if not isinstance(self.amount, Decimal):
-            raise TypeError(f"an amount is a Decimal, not {type(self.amount).__name__}")
+        object.__setattr__(self, "amount", _number(self.amount))
         if not self.amount.is_finite():
             raise ValueError("an amount is a finite number")
         if not _CURRENCY.fullmatch(self.currency):
@@ -133,6 +146,8 @@ class Money:
 
 
 def _number(value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (Decimal, int)):
-        raise TypeError(f"money is multiplied by a Decimal or an int, not {type(value).__name__}")
-    return Decimal(value)
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    raise TypeError(f"money is counted in Decimal or int, not in {type(value).__name__}")

@@ -37,12 +37,12 @@ def test_money_is_written_as_the_reader_expects(amount, currency, language, text
 
 def test_a_unit_price_shows_the_decimals_it_has():
     assert plain(format_unit_price(Money(Decimal("4.95"), "SEK"), "sv", unit="kWh")) == "4,95 kr/kWh"
-    assert plain(format_unit_price(Money(Decimal("5"), "SEK"), "sv", unit="kWh")) == "5,00 kr/kWh"
+    assert plain(format_unit_price(Money(Decimal(5), "SEK"), "sv", unit="kWh")) == "5,00 kr/kWh"
     assert plain(format_unit_price(Money(Decimal("0.3725"), "EUR"), "en", unit="kWh")) == "EUR 0.3725/kWh"
 
 
 def test_quantities_are_written_with_their_unit():
-    assert plain(format_energy(Decimal("12345"), "sv")) == "12,35 kWh"
+    assert plain(format_energy(Decimal(12345), "sv")) == "12,35 kWh"
     assert plain(format_duration(7503)) == "2 h 05 min"
     assert plain(format_duration(2700)) == "45 min"
     assert plain(format_number(Decimal("1234.5"), "en", digits=1)) == "1,234.5"

@@ -79,7 +79,7 @@ def test_money_is_immutable_comparable_and_summed():
 
 def test_minor_units_are_what_card_processors_count_in():
     assert sek("12.345").minor_units == 1235
-    assert Money(Decimal("1200"), "JPY").minor_units == 1200
+    assert Money(Decimal(1200), "JPY").minor_units == 1200
     assert Money.from_minor_units(1235, currency="SEK") == sek("12.35")
     assert (minor_digits("SEK"), minor_digits("ISK"), minor_digits("KWD")) == (2, 0, 3)
 

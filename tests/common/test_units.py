@@ -10,11 +10,11 @@ from chargeportal.common import units
 
 
 def test_conversions_are_exact_both_ways():
-    assert units.wh_from_kwh(Decimal("20.45")) == Decimal("20450")
+    assert units.wh_from_kwh(Decimal("20.45")) == Decimal(20450)
     assert units.kwh_from_wh(Decimal("115.2")) == Decimal("0.1152")
-    assert units.w_from_kw(Decimal("11.04")) == Decimal("11040")
+    assert units.w_from_kw(Decimal("11.04")) == Decimal(11040)
     assert units.kw_from_w(7400) == Decimal("7.4")
-    assert units.s_from_hours(Decimal("2.5")) == Decimal("9000")
+    assert units.s_from_hours(Decimal("2.5")) == Decimal(9000)
     assert units.hours_from_s(100) == Fraction(1, 36)
 
 

@@ -1,0 +1,170 @@
+"""Counting what is charged for: one tally for every price component that was active in a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from billing.rating.localtime import wall_clock
+from billing.rating.quantities import Count
+from billing.rating.selection import Active, Candidate, Plan, Situation
+from billing.rating.session import MeasuredSession, PeriodKind
+from billing.rating.slicing import Bands, Slice, origins, slices
+
+
+class Charge(StrEnum):
+    """What a line of the bill is for. The flat fee and the time of a reservation are not the session's."""
+
+    RESERVATION_FLAT = "RESERVATION_FLAT"
+    RESERVATION_TIME = "RESERVATION_TIME"
+    FLAT = "FLAT"
+    ENERGY = "ENERGY"
+    TIME = "TIME"
+    PARKING_TIME = "PARKING_TIME"
+    MIN_PRICE = "MIN_PRICE"
+    MAX_PRICE = "MAX_PRICE"
+
+
+#: The clock that runs in each kind of period.
+CLOCKS = {
+    PeriodKind.CHARGING: Charge.TIME,
+    PeriodKind.PARKING: Charge.PARKING_TIME,
+    PeriodKind.RESERVATION: Charge.RESERVATION_TIME,
+}
+
+
+@dataclass(slots=True)
+class Run:
+    """An uninterrupted time during which one component was active, and what it counted in that time."""
+
+    start_us: Count
+    end_us: Count
+    start_nwh: Count
+    end_nwh: Count
+    counted: Count
+
+
+@dataclass(slots=True, eq=False)
+class Tally:
+    """How much a component counted, in its own unit (nWh, µs, times), and in which runs.
+
+    `rounded_up` is what the step size adds at the end.
+    """
+
+    charge: Charge
+    candidate: Candidate
+    counted: Count = 0
+    rounded_up: Count = 0
+    runs: list[Run] = field(default_factory=list)
+
+    def add(self, piece: Slice, amount: Count) -> None:
+        """Count the amount for the slice."""
+        self.counted += amount
+        runs = self.runs
+        if runs and runs[-1].end_us == piece.start_us:
+            run = runs[-1]
+            run.end_us, run.end_nwh = piece.end_us, piece.end_nwh
+            run.counted += amount
+        else:
+            runs.append(Run(piece.start_us, piece.end_us, piece.start_nwh, piece.end_nwh, amount))
+
+
+class Tallies:
+    """All tallies of a session in the order they began, and which of each kind of step was the last."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[tuple[Charge, Candidate], Tally] = {}
+        self.last_energy: Tally | None = None
+        self.last_clock: Tally | None = None
+        self.last_reservation: Tally | None = None
+        self.energy_nwh: Count = 0
+        self.clocks_us: dict[PeriodKind, Count] = dict.fromkeys(PeriodKind, 0)
+        self.power_unknown = False
+        self.current_unknown = False
+
+    def of(self, charge: Charge) -> list[Tally]:
+        """Return the tallies of one kind of charge, in the order they began."""
+        return [tally for tally in self._tallies.values() if tally.charge is charge and tally.runs]
+
+    def tally(self, charge: Charge, candidate: Candidate | None) -> Tally | None:
+        """Return the component's tally, None where nothing is charged."""
+        if candidate is None:
+            return None
+        return self._tallies.setdefault((charge, candidate), Tally(charge, candidate))
+
+    def count(self, piece: Slice, choice: _Choice) -> None:
+        """Count the slice; nothing but a first slice counts a flat fee, and no empty one sets the step."""
+        energy_nwh, duration_us = piece.end_nwh - piece.start_nwh, piece.end_us - piece.start_us
+        kind = piece.bands.kind
+        self.energy_nwh += energy_nwh
+        self.clocks_us[kind] += duration_us
+        if choice.energy is not None and energy_nwh:
+            choice.energy.add(piece, energy_nwh)
+            self.last_energy = choice.energy
+        if choice.clock is not None and duration_us:
+            choice.clock.add(piece, duration_us)
+            if kind is PeriodKind.RESERVATION:
+                self.last_reservation = choice.clock
+            else:
+                self.last_clock = choice.clock
+        if choice.flat is not None and not self.of(choice.flat.charge):
+            choice.flat.add(piece, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The tallies that count while nothing changes."""
+
+    energy: Tally | None
+    clock: Tally | None
+    flat: Tally | None
+
+
+def count(session: MeasuredSession, *, plan: Plan) -> Tallies:
+    """Return what every component counts before steps.
+
+    A choice is made once for the slices within the same bands and reused, which is what makes a session
+    whose power swings between two prices cheap.
+    """
+    tallies = Tallies()
+    if not session.periods:
+        return tallies
+    choices: dict[Bands, _Choice] = {}
+    session_us, reservation_us = origins(session)
+    for piece in slices(session, plan=plan):
+        choice = choices.get(piece.bands)
+        if choice is None:
+            kind = piece.bands.kind
+            origin_us = reservation_us if kind is PeriodKind.RESERVATION else session_us
+            situation = _situation(piece, session=session, origin_us=origin_us)
+            active = plan.active(situation, kind=kind, reservation=session.reservation)
+            choice = choices[piece.bands] = _choice(tallies, active, kind)
+            _note_missing(tallies, piece, plan)
+        tallies.count(piece, choice)
+    return tallies
+
+
+def _situation(piece: Slice, *, session: MeasuredSession, origin_us: int) -> Situation:
+    return Situation(
+        wall_clock=wall_clock(piece.start_us, zone=session.time_zone),
+        elapsed_us=piece.start_us - origin_us,
+        energy_nwh=piece.start_nwh,
+        power_w=piece.period.power_w,
+        current_a=piece.period.current_a,
+    )
+
+
+def _choice(tallies: Tallies, active: Active, kind: PeriodKind) -> _Choice:
+    flat = Charge.RESERVATION_FLAT if kind is PeriodKind.RESERVATION else Charge.FLAT
+    return _Choice(
+        energy=tallies.tally(Charge.ENERGY, active.energy),
+        clock=tallies.tally(CLOCKS[kind], active.time),
+        flat=tallies.tally(flat, active.flat),
+    )
+
+
+def _note_missing(tallies: Tallies, piece: Slice, plan: Plan) -> None:
+    """Remember that the tariff asked for a measurement the session does not have."""
+    if piece.bands.kind is PeriodKind.CHARGING:
+        tallies.power_unknown |= bool(plan.powers_w) and piece.period.power_w is None
+        tallies.current_unknown |= bool(plan.currents_a) and piece.period.current_a is None
