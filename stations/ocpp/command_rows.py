@@ -14,45 +14,51 @@ from django.db import Error, connection
 
 from chargeportal.live import hints
 from stations.ocpp.frame_log import storable
+from stations.ocpp.framing import CallError
 
 GRACE_S = 30  # how long after its own time-out a sent command may still be settled by its process
 MAX_SWEPT = 1_000
+_DETAIL_LENGTH = 255
+_YES = frozenset({"Accepted", "Scheduled", "Unlocked", "RebootRequired", ""})
 
 
 class Claimed(NamedTuple):
-    """What is to be sent."""
+    """What is to be asked."""
 
-    action: str
-    payload: dict[str, Any]
+    kind: str
+    parameters: dict[str, Any]
     timeout_s: int
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a command: `state` is answered, call_error, offline or timed_out."""
+    """What became of a command: `state` is accepted, rejected, error, offline or timed_out.
+
+    `detail` is the station's own word, or says what went wrong.
+    """
 
     state: str
     finished_at: datetime
+    detail: str = ""
     response: Any = None
-    response_status: str = ""
-    error_code: str = ""
-    error_description: str = ""
 
     @classmethod
     def answered(cls, payload: dict[str, Any]) -> "Outcome":
-        """The station gave a CALLRESULT."""
-        return cls("answered", datetime.now(UTC), payload, storable(_status_in(payload), 40))
+        """Return the outcome of a CALLRESULT."""
+        word = _word_in(payload)
+        state = "accepted" if word in _YES else "rejected"
+        return cls(state, datetime.now(UTC), storable(word, _DETAIL_LENGTH), payload)
 
     @classmethod
-    def failed(cls, state: str, code: str, description: str, details: Any = None) -> "Outcome":
-        """It gave a CALLERROR, or nothing."""
-        return cls(
-            state,
-            datetime.now(UTC),
-            details or None,
-            error_code=storable(str(code), 40),
-            error_description=storable(str(description), 255),
-        )
+    def refused(cls, error: CallError) -> "Outcome":
+        """Return the outcome of a CALLERROR."""
+        detail = f"{error.code}: {error.description}" if error.description else error.code
+        return cls("error", datetime.now(UTC), storable(detail, _DETAIL_LENGTH), error.details or None)
+
+    @classmethod
+    def failed(cls, state: str, detail: str) -> "Outcome":
+        """Return the outcome when the station gave no answer at all."""
+        return cls(state, datetime.now(UTC), storable(detail, _DETAIL_LENGTH))
 
 
 def claim(command_id: int, message_id: str) -> Claimed | None:
@@ -60,30 +66,31 @@ def claim(command_id: int, message_id: str) -> Claimed | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE stations_stationcommand SET state = 'sent', sent_at = %s, message_id = %s"
-            " WHERE id = %s AND state = 'queued' RETURNING action, payload, timeout_s",
+            " WHERE id = %s AND state = 'queued' RETURNING kind, parameters, timeout_s",
             [datetime.now(UTC), message_id, command_id],
         )
         row = cursor.fetchone()
     if row is None:
         return None
-    payload = orjson.loads(row[1]) if isinstance(row[1], str | bytes) else row[1]
-    return Claimed(row[0], payload, row[2])
+    parameters = orjson.loads(row[1]) if isinstance(row[1], str | bytes) else row[1]
+    return Claimed(row[0], parameters, row[2])
 
 
-def finish(command_id: int, station_id: int, outcome: Outcome) -> None:
-    """File the outcome of a command that we sent; open pages learn of it."""
+def finish(
+    command_id: int, station_id: int, outcome: Outcome, *, action: str, payload: dict[str, Any] | None
+) -> None:
+    """File what was sent and the outcome of a command of ours; open pages learn of it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE stations_stationcommand SET state = %s, finished_at = %s, response = %s::jsonb,"
-            " response_status = %s, error_code = %s, error_description = %s"
-            " WHERE id = %s AND state = 'sent'",
+            "UPDATE stations_stationcommand SET state = %s, finished_at = %s, detail = %s,"
+            " response = %s::jsonb, action = %s, payload = %s::jsonb WHERE id = %s AND state = 'sent'",
             [
                 outcome.state,
                 outcome.finished_at,
-                None if outcome.response is None else orjson.dumps(outcome.response).decode(),
-                outcome.response_status,
-                outcome.error_code,
-                outcome.error_description,
+                outcome.detail,
+                _json(outcome.response),
+                action[:60],
+                _json(payload),
                 command_id,
             ],
         )
@@ -116,24 +123,29 @@ def expire() -> list[int]:
     return [command_id for command_id, _ in expired]
 
 
-def with_fresh_connection(function: Callable[..., Any], *arguments: Any) -> Any:
+def with_fresh_connection(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """Return what `function` returns; a connection that died meanwhile is replaced once."""
     try:
-        return function(*arguments)
+        return function(*arguments, **options)
     except (Error, psycopg.Error):
         if connection.connection is not None and connection.is_usable():
             raise
         connection.close()
-        return function(*arguments)
+        return function(*arguments, **options)
 
 
-def _status_in(payload: dict[str, Any]) -> str:
-    """Return the station's word: `status`, or the first attributeStatus of Get/SetVariables."""
+def _json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
+
+
+def _word_in(payload: dict[str, Any]) -> str:
+    """Return the station's word: `status`, or of Get/SetVariables the first that is not Accepted."""
     status = payload.get("status")
     if isinstance(status, str):
         return status
     for name in ("setVariableResult", "getVariableResult"):
         results = payload.get(name)
-        if isinstance(results, list) and results and isinstance(results[0], dict):
-            return str(results[0].get("attributeStatus", ""))
+        if isinstance(results, list):
+            words = [str(item.get("attributeStatus", "")) for item in results if isinstance(item, dict)]
+            return next((word for word in words if word not in _YES), words[0] if words else "")
     return ""

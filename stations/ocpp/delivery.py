@@ -11,13 +11,14 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import orjson
 import redis.asyncio as redis
 from django.conf import settings
 
-from stations.ocpp import command_rows, errors
+from stations.ocpp import command_rows, requests
 from stations.ocpp.calls import ConnectionLost, new_message_id
 from stations.ocpp.command_rows import Claimed, Outcome
 from stations.ocpp.connections import REPLACED, Connection, Connections
@@ -32,6 +33,7 @@ CONNECTIONS = "ocpp:connections"
 OUTCOME = "ocpp:outcome:{id}"
 SWEEP_INTERVAL_S = 2.0
 RECONNECT_PAUSE_S = 1.0
+WireCall = tuple[str, dict[str, Any]]  # action and payload
 _NOT_BEFORE_ACCEPTANCE = frozenset({
     "RemoteStartTransaction", "RemoteStopTransaction", "RequestStartTransaction", "RequestStopTransaction",
 })  # fmt: skip
@@ -129,45 +131,53 @@ class Delivery:
             if claimed is None:
                 return
             sent_at = datetime.now(UTC)
-            outcome = await self._call(connection, claimed, message_id)
-        await self._in_pool(command_rows.finish, command_id, connection.station.id, outcome)
-        self._log(connection, claimed, message_id, sent_at, outcome)
+            call, outcome = await self._ask(connection, claimed, message_id)
+        action, payload = call or ("", None)
+        await self._in_pool(
+            command_rows.finish, command_id, connection.station.id, outcome, action=action, payload=payload
+        )
+        if call:
+            self._log(connection, call, message_id, sent_at, outcome)
         await self._publish(OUTCOME.format(id=command_id), {"command": command_id, "state": outcome.state})
 
-    async def _call(self, connection: Connection, claimed: Claimed, message_id: str) -> Outcome:
-        pending = connection.registration_status.lower() != "accepted"
-        if pending and claimed.action in _NOT_BEFORE_ACCEPTANCE:
-            return Outcome.failed(
-                "call_error", errors.SECURITY_ERROR, "the station has not been accepted yet"
-            )
+    async def _ask(
+        self, connection: Connection, claimed: Claimed, message_id: str
+    ) -> tuple[WireCall | None, Outcome]:
+        """Return what was sent, if anything, and what became of it."""
         try:
-            answer = await connection.calls.call(
-                claimed.action, claimed.payload, timeout_s=claimed.timeout_s, message_id=message_id
-            )
+            request = requests.from_row(claimed.kind, claimed.parameters)
+            call = connection.translation.encode_request(request)
+        except (requests.UnknownRequest, requests.CannotBeAsked) as error:
+            return None, Outcome.failed("error", str(error))
+        if connection.registration_status.lower() != "accepted" and call[0] in _NOT_BEFORE_ACCEPTANCE:
+            return None, Outcome.failed("error", "the station has not been accepted yet")
+        return call, await self._call(connection, call, message_id, claimed.timeout_s)
+
+    async def _call(self, connection: Connection, call: WireCall, message_id: str, timeout_s: int) -> Outcome:
+        try:
+            answer = await connection.calls.call(*call, timeout_s=timeout_s, message_id=message_id)
         except TimeoutError:
-            return Outcome.failed("timed_out", "", f"no answer within {claimed.timeout_s} s")
+            return Outcome.failed("timed_out", f"no answer within {timeout_s} s")
         except (ConnectionLost, OSError):
-            return Outcome.failed("offline", "", "the connection was lost before the answer")
-        if isinstance(answer, CallError):
-            return Outcome.failed("call_error", answer.code, answer.description, answer.details)
-        return Outcome.answered(answer.payload)
+            return Outcome.failed("offline", "the connection was lost before the answer")
+        return Outcome.refused(answer) if isinstance(answer, CallError) else Outcome.answered(answer.payload)
 
     def _log(
-        self, connection: Connection, claimed: Claimed, message_id: str, sent_at: datetime, outcome: Outcome
+        self, connection: Connection, call: WireCall, message_id: str, sent_at: datetime, outcome: Outcome
     ) -> None:
-        answered = outcome.state in ("answered", "call_error")
+        answered = outcome.state in ("accepted", "rejected")
         row = frame_row(
             station_id=connection.station.id,
             connection_id=connection.fencing_token,
             occurred_at=sent_at,
             direction=TO_STATION,
             message_id=message_id,
-            action=claimed.action,
-            payload=orjson.dumps(claimed.payload),
+            action=call[0],
+            payload=orjson.dumps(call[1]),
             response=None if outcome.response is None else orjson.dumps(outcome.response),
-            answered_at=outcome.finished_at if answered else None,
-            error_code=outcome.error_code or ("" if answered else outcome.state),
-            error_description=outcome.error_description,
+            answered_at=outcome.finished_at if answered or outcome.state == "error" else None,
+            error_code="" if answered else outcome.detail.partition(":")[0],
+            error_description="" if answered else outcome.detail,
         )
         self._writer.log_frame(row)
 
@@ -179,10 +189,9 @@ class Delivery:
         except (redis.RedisError, OSError) as error:
             logger.info("Not published on %s: %s", channel, error)
 
-    async def _in_pool(self, function: Any, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, command_rows.with_fresh_connection, function, *arguments
-        )
+    async def _in_pool(self, function: Any, *arguments: Any, **options: Any) -> Any:
+        work = partial(command_rows.with_fresh_connection, function, *arguments, **options)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)

@@ -1,10 +1,11 @@
 """What we ask of stations, in one vocabulary for every OCPP version.
 
-`translation.encode_request` spells a request for a station's version; a command row keeps that
-spelling (action and payload), and `delivery` sends it.
+A command is kept as a row: `kind` names one of the classes in `KINDS`, `parameters` is the JSON
+object of its fields. The gateway process that holds the socket builds the request from the row,
+spells it for the version the station speaks just then, and files the outcome.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -94,3 +95,35 @@ Request = (
 
 class CannotBeAsked(Exception):
     """The station's OCPP version has no words for this request; the text says why."""
+
+
+class UnknownRequest(Exception):
+    """A row's kind or parameters do not make a request."""
+
+
+KINDS: dict[str, type] = {
+    "remote_start": RemoteStart,
+    "remote_stop": RemoteStop,
+    "reset": Reset,
+    "unlock_connector": UnlockConnector,
+    "change_availability": ChangeAvailability,
+    "trigger_message": TriggerMessage,
+    "get_configuration": GetConfiguration,
+    "change_configuration": ChangeConfiguration,
+    "raw_call": RawCall,
+}
+_NAMES = {request_class: kind for kind, request_class in KINDS.items()}
+
+
+def as_row(request: Request) -> tuple[str, dict[str, Any]]:
+    """Return `(kind, parameters)` of a request, as kept in a command row."""
+    return _NAMES[type(request)], asdict(request)
+
+
+def from_row(kind: str, parameters: dict[str, Any]) -> Request:
+    """Return the request of a command row. Raises `UnknownRequest`."""
+    try:
+        request: Request = KINDS[kind](**parameters)
+    except (KeyError, TypeError) as error:
+        raise UnknownRequest(f"{kind}: {error}") from error
+    return request
