@@ -30,13 +30,13 @@ test: .venv/.dev
 	$(RUN) -m pytest $(ARGS)
 
 check: .venv/.dev
-	$(RUN) -m chargeportal.testing.check
+	$(RUN) -m chargeportal.quality.check
 
 bench: .venv/.dev
 	$(RUN) -m chargeportal.runtime.with_services $(RUN) -m chargeportal.bench $(ARGS)
 
 messages: .venv/.dev
-	$(RUN) -m chargeportal.testing.messages
+	$(RUN) -m chargeportal.quality.messages
 
 openapi: .venv/.dev
 	$(RUN) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

@@ -14,6 +14,7 @@ class ChargePortalConfig(AppConfig):
     def ready(self) -> None:
         """Bind `shared_task` to our Celery app in every process that uses Django."""
         from chargeportal import celery  # noqa: F401
+
         post_migrate.connect(make_partitions, sender=self)
 
 

@@ -18,12 +18,13 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
-from chargeportal.asgi_gateway import OCPP_PREFIX, gateway, run_lifespan  # noqa: E402
+from chargeportal.asgi_gateway import OCPP_PREFIX, run_lifespan  # noqa: E402
 from chargeportal.live.routing import websocket_urlpatterns  # noqa: E402
+from stations.ocpp import gateway  # noqa: E402
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Scope = Any
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
 
 live_application = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 

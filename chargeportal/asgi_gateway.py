@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,21 +11,16 @@ import django
 from django.apps import apps
 
 if not apps.ready:
-    import os
-
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chargeportal.settings")
     django.setup(set_prefix=False)
 
-try:
-    from stations.ocpp import gateway
-except ImportError:
-    gateway = None
+from stations.ocpp import gateway
 
 OCPP_PREFIX = "/ocpp/"
 logger = logging.getLogger(__name__)
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -42,14 +38,12 @@ async def run_lifespan(receive: Receive, send: Send) -> None:
     """Start the gateway when the server starts, and let it finish its work before the server ends."""
     await receive()
     try:
-        if gateway:
-            await gateway.lifespan_startup()
+        await gateway.lifespan_startup()
     except Exception as error:
         logger.exception("the gateway did not start")
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
     await send({"type": "lifespan.startup.complete"})
     await receive()
-    if gateway:
-        await gateway.lifespan_shutdown()
+    await gateway.lifespan_shutdown()
     await send({"type": "lifespan.shutdown.complete"})

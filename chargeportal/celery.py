@@ -10,7 +10,7 @@ A `tasks.py` that wants its tasks run regularly declares them beside the tasks::
         },
     }
 
-and beat finds it there. The workers of `make run` consume every queue named in `CELERY_TASK_QUEUES`.
+and beat finds it there. Queues are named in `CELERY_TASK_QUEUES` in the settings.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
@@ -15,19 +16,20 @@ class ContentSecurityPolicyMiddleware:
     sync_capable = True
     async_capable = True
 
-    def __init__(self, get_response: Callable) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         """Prepare both forms of the header once."""
         self.get_response = get_response
         strict = dict(settings.CONTENT_SECURITY_POLICY)
         loose = strict | {"script-src": settings.CONTENT_SECURITY_POLICY_LOOSE_SCRIPTS}
         self.strict, self.loose = ("; ".join(f"{k} {v}" for k, v in p.items()) for p in (strict, loose))
-        if iscoroutinefunction(get_response):
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
             markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: HttpRequest) -> Any:
         """Answer the request, with the policy."""
-        if iscoroutinefunction(self):
-            return self._answer_async(request)  # type: ignore[return-value]
+        if self.is_async:
+            return self._answer_async(request)
         return self._with_policy(request, self.get_response(request))
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:

@@ -6,7 +6,11 @@ import re
 from collections.abc import MutableMapping
 from typing import Any
 
-SECRET_NAME = re.compile(r"password|passwd|secret|token$|api_?key|authorization|cookie|credential", re.IGNORECASE)
+Event = MutableMapping[str, Any]
+
+SECRET_NAME = re.compile(
+    r"password|passwd|secret|token$|api_?key|authorization|cookie|credential", re.IGNORECASE
+)
 SECRET_IN_TEXT = re.compile(
     r"(?P<lead>(?:\bBasic|\bBearer)\s+|[a-z0-9+.-]+://[^\s/:@]+:)(?P<secret>[^\s@\"',]{4,})(?P<tail>@?)",
     re.IGNORECASE,
@@ -16,7 +20,7 @@ MASK = "[hidden]"
 REPEATED = ("color_message", "data")
 
 
-def without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def without_secrets(_logger: Any, _method: str, event: Event) -> Event:
     """Leave no password, key or Authorization header in a log record."""
     for name, value in event.items():
         if name.startswith("_"):
@@ -28,7 +32,9 @@ def without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any])
     return event
 
 
-def without_repetition(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def without_repetition(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
     """Leave out what libraries add to a record that its text already says."""
     for name in REPEATED:
         event.pop(name, None)

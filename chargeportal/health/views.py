@@ -17,7 +17,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 @never_cache
 @require_safe
-def healthz(request: HttpRequest) -> JsonResponse:
+def healthz(_request: HttpRequest) -> JsonResponse:
     """Answer 200 with the state of each part; 503 when there is no database, without which nothing works."""
     report = examine()
     return JsonResponse(report.as_dict(), status=200 if report.serving else 503)

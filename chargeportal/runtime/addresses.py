@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from urllib.parse import urlsplit
 
@@ -26,7 +27,8 @@ def listening_socket(host: str, port: int) -> socket.socket:
         bound.listen(1)  # a bound socket alone does not keep others from listening here
     except (OSError, OverflowError) as error:
         bound.close()
-        reason = "is in use" if getattr(error, "errno", None) == 98 else f"cannot be used ({error})"
+        taken = getattr(error, "errno", None) == errno.EADDRINUSE
+        reason = "is in use" if taken else f"cannot be used ({error})"
         raise CannotStart(f"Port {port} on {host} {reason}; choose another: PORT=8001 make run") from error
     return bound
 

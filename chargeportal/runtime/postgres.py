@@ -79,6 +79,11 @@ class PostgresServer:
         """Return the address of one database in this cluster."""
         return f"postgresql://{ROLE}@/{database}?host={quote(str(self.socket_dir), safe='')}"
 
+    @property
+    def ended(self) -> bool:
+        """Say whether the server was started and runs no more."""
+        return self.process is not None and self.process.poll() is not None
+
     def start(self, *, patience_s: float = 30) -> None:
         """Leave the server running and our database in it; raise PostgresFailed otherwise."""
         self._make_folders()

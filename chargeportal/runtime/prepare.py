@@ -1,4 +1,4 @@
-"""Brings the database and the static files up to date, in one process: `python -m chargeportal.runtime.prepare`."""
+"""Brings the database and the static files up to date: `python -m chargeportal.runtime.prepare`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import IO
 
 import django
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command, get_commands
+from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 from chargeportal.runtime.progress import failed, step
 from chargeportal.runtime.published import var_dir
@@ -33,7 +38,7 @@ def _run(name: str, work: Callable[[], str | None], *, log: IO[str], path: Path)
     try:
         with step(name) as note, redirect_stdout(log), redirect_stderr(log):
             note(work() or "")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, one line and the log
         traceback.print_exc(file=log)
         log.flush()
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -42,10 +47,6 @@ def _run(name: str, work: Callable[[], str | None], *, log: IO[str], path: Path)
 
 
 def _migrate() -> str:
-    from django.core.management import call_command
-    from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
-
     executor = MigrationExecutor(connection)
     waiting = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if waiting:
@@ -54,19 +55,12 @@ def _migrate() -> str:
 
 
 def _collect_static() -> str:
-    from django.core.management import call_command
-
     summary: str = call_command("collectstatic", interactive=False, verbosity=0) or ""
     return summary
 
 
 def _seed_demo() -> str:
     """Fill an empty database with the demo; a database that has people in it is left alone."""
-    from django.conf import settings
-    from django.contrib.auth import get_user_model
-    from django.core.management import call_command, get_commands
-    from django.db import transaction
-
     if not settings.DEMO or "seed_demo" not in get_commands():
         return "off"
     if get_user_model().objects.exists():

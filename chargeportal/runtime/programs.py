@@ -86,11 +86,11 @@ def web_command(*, host: str, port: int, fd: int) -> list[str]:
     return [sys.executable, "-m", "chargeportal.runtime.web", *where]
 
 
-def worker_command(queues: Sequence[str]) -> list[str]:
-    """Return the command of a Celery worker: one process, so that killing it kills all of it."""
+def worker_command() -> list[str]:
+    """Return the command of a Celery worker for every queue: one process, so killing it kills all of it."""
     pool = ["--pool", "threads", "--concurrency", str(WORKER_THREADS)]
     quiet = ["--without-gossip", "--without-mingle"]
-    return [*_celery("worker"), *pool, *quiet, "--queues", ",".join(queues), "--loglevel", "INFO"]
+    return [*_celery("worker"), *pool, *quiet, "--loglevel", "INFO"]
 
 
 def beat_command(var: Path) -> list[str]:

@@ -98,7 +98,7 @@ class Supervisor:
         """Start again what ends; return only when the database is gone."""
         while True:
             time.sleep(WATCH_S)
-            if self.postgres is not None and self.postgres.process and self.postgres.process.poll() is not None:
+            if self.postgres is not None and self.postgres.ended:
                 failed(f"PostgreSQL has ended; stopping (see {self.wishes.var}/log/postgres.log)")
                 return
             self._look_after_valkey()
@@ -134,7 +134,9 @@ class Supervisor:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            text = f"ChargePortal already runs on {self.wishes.var}; a second one needs its own: VAR=/some/dir"
+            text = (
+                f"ChargePortal already runs on {self.wishes.var}; a second one needs its own: VAR=/some/dir"
+            )
             raise CannotStart(text) from error
         self._lock = lock
 
@@ -207,10 +209,8 @@ class Supervisor:
             note("ready" if wishes.web_processes == 1 else f"{wishes.web_processes} processes ready")
 
     def _start_workers(self) -> None:
-        from chargeportal.settings.services import CELERY_QUEUE_NAMES
-
         with step("Celery") as note:
-            self._program("worker", programs.worker_command(CELERY_QUEUE_NAMES), log="worker")
+            self._program("worker", programs.worker_command(), log="worker")
             self._program("beat", programs.beat_command(self.wishes.var), log="beat")
             note("worker and beat started")
         simulation = PROJECT_ROOT / "chargeportal" / "management" / "commands" / "simulate_demo.py"
@@ -235,7 +235,7 @@ class Supervisor:
     def _look_after_valkey(self) -> None:
         """Start Valkey again when it has ended: it carries hints and work, and PostgreSQL has the truth."""
         valkey = self.valkey
-        if valkey is None or valkey.process is None or valkey.process.poll() is None:
+        if valkey is None or not valkey.ended:
             return
         say("  Valkey ended; starting it again (see its log)")
         try:
@@ -292,10 +292,10 @@ def main() -> int:
     return code
 
 
-def _interrupt(number: int, _frame: object) -> None:
+def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _leave_now(number: int, _frame: object) -> None:
+def _leave_now(_number: int, _frame: object) -> None:
     """Leave at the second Ctrl-C; the children go with us."""
     os._exit(130)

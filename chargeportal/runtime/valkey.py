@@ -44,6 +44,11 @@ class ValkeyServer:
         """Return the address, for REDIS_URL."""
         return f"unix://{self.socket_path}?db=0"
 
+    @property
+    def ended(self) -> bool:
+        """Say whether the server was started and runs no more."""
+        return self.process is not None and self.process.poll() is not None
+
     def start(self, *, patience_s: float = 20) -> None:
         """Leave the server running and answering; raise ValkeyFailed otherwise."""
         self.home.mkdir(parents=True, exist_ok=True)
@@ -63,7 +68,6 @@ class ValkeyServer:
             stop(self.process, with_signal=signal.SIGTERM, patience_s=10)
 
     def _command(self) -> list[str]:
-        keep = ["--appendonly", "yes", "--appendfsync", "everysec"] if self.durable else ["--appendonly", "no"]
         return [
             str(valkey_server()),
             *("--port", "0"),
@@ -72,7 +76,8 @@ class ValkeyServer:
             *("--dir", str(self.home.absolute())),
             *("--save", ""),
             *("--maxmemory-policy", "noeviction"),
-            *keep,
+            *("--appendonly", "yes" if self.durable else "no"),
+            *("--appendfsync", "everysec"),
         ]
 
     def _answers(self) -> bool:

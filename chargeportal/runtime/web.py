@@ -16,6 +16,7 @@ import resource
 import socket
 
 import uvicorn
+from django.conf import settings
 
 DEFAULT_APP = "chargeportal.asgi:application"
 #: A mass reconnect fills the listen queue faster than it can be emptied.
@@ -34,8 +35,6 @@ def main() -> None:
 
 def server_config(app: str, *, host: str, port: int) -> uvicorn.Config:
     """Return uvicorn's configuration for our sockets and pages."""
-    from django.conf import settings
-
     logging.config.dictConfig(settings.LOGGING)
     return uvicorn.Config(
         app,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -46,10 +47,8 @@ def secret_key(var: Path) -> str:
         unfinished = path.with_name(f"secret_key.{os.getpid()}")
         unfinished.touch(mode=0o600)
         unfinished.write_text(secrets.token_urlsafe(64))
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(unfinished, path)  # the first process to get here wins, the others read its key
-        except FileExistsError:
-            pass
         unfinished.unlink()
         return _read_secret(path)
 

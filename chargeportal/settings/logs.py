@@ -1,5 +1,7 @@
 """Structured logs to stderr: one JSON object a line, or aligned text for people."""
 
+from typing import Any
+
 import structlog
 
 from chargeportal.common.logging import without_repetition, without_secrets
@@ -8,7 +10,7 @@ from chargeportal.settings import environment
 LOG_FORMAT = environment.text("LOG_FORMAT", "text")
 LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
 
-_SHARED = [
+_SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
@@ -18,7 +20,7 @@ _SHARED = [
     without_repetition,
     without_secrets,
 ]
-_RENDER = (
+_RENDER: list[Any] = (
     [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
     if LOG_FORMAT == "json"
     else [structlog.dev.ConsoleRenderer(colors=False)]

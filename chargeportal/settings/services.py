@@ -1,5 +1,7 @@
 """The database, the broker and what uses them: cache, Celery, Channels."""
 
+from kombu.entity import Queue
+
 from chargeportal.runtime.published import published_services
 from chargeportal.settings import environment
 from chargeportal.settings.base import VAR_DIR
@@ -41,8 +43,8 @@ CELERY_BROKER_URL = environment.celery_broker(REDIS_URL)
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
-#: Every queue a task may name; the workers of `make run` consume all of them.
-CELERY_QUEUE_NAMES = ("default", "billing", "stations", "mail")
+#: Every queue a task may name; a worker consumes all of them unless told otherwise (`celery worker -Q`).
+CELERY_TASK_QUEUES = [Queue(name) for name in ("default", "billing", "stations", "mail")]
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

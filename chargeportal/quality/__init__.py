@@ -1,0 +1,1 @@
+"""The checks behind `make check` and the translation catalogue behind `make messages`."""
