@@ -81,7 +81,8 @@ class RatedSession:
 
     `excl` and `incl` are the exact totals, None where a tax is not known. `rounded` is the sum of the
     rounded lines. `measured` is what the meter and the clocks showed, `billed` what is paid for. `warnings`
-    are codes: "power_not_measured" and "current_not_measured" when a restriction asked for what was not there.
+    are codes: "power_not_measured" and "current_not_measured" when a restriction asked for what was not
+    there.
     """
 
     tariff: Tariff

@@ -138,10 +138,10 @@ def _pieces(whole: Slice, *, cuts: Sequence[Count], thresholds: Sequence[Count])
     for until, total in sorted(points):
         if until == at and total == energy:
             continue
-        bands = whole.bands._replace(
-            segment=whole.bands.segment + bisect_right(cuts, at),
-            energy=whole.bands.energy + bisect_right(thresholds, energy),
-        )
+        kind, segment, band, power, current = whole.bands
+        segment += bisect_right(cuts, at)
+        band += bisect_right(thresholds, energy)
+        bands = Bands(kind, segment, band, power, current)
         yield Slice(bands, whole.period, at, until, energy, total)
         at, energy = until, total
 
