@@ -33,7 +33,7 @@ check: .venv/.dev
 	$(RUN) -m chargeportal.quality.check
 
 bench: .venv/.dev
-	$(RUN) -m chargeportal.runtime.with_services $(RUN) -m chargeportal.bench $(ARGS)
+	$(RUN) -m chargeportal.bench $(ARGS)
 
 messages: .venv/.dev
 	$(RUN) -m chargeportal.quality.messages

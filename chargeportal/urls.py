@@ -13,4 +13,5 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     path("account/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("", include("chargeportal.portal_urls")),
 ]

@@ -5,7 +5,10 @@ from chargeportal.settings import environment
 #: An unknown station is refused with 404, or, when this is on, let in as Pending until someone accepts it.
 OCPP_ONBOARD_UNKNOWN_STATIONS = environment.flag("OCPP_ONBOARD_UNKNOWN_STATIONS")
 OCPP_HEARTBEAT_INTERVAL_S = environment.number("OCPP_HEARTBEAT_INTERVAL_S", 300)
-OCPP_MAX_FRAME_BYTES = environment.number("OCPP_MAX_FRAME_BYTES", 1024 * 1024)
+#: A longer message is answered with an error; the socket stays.
+OCPP_MAX_MESSAGE_BYTES = environment.number("OCPP_MAX_MESSAGE_BYTES", 256 * 1024)
+#: The server closes the socket of a message that is not even worth an answer.
+OCPP_MAX_FRAME_BYTES = max(1024 * 1024, 4 * OCPP_MAX_MESSAGE_BYTES)
 OCPP_PING_INTERVAL_S = environment.number("OCPP_PING_INTERVAL_S", 60)
 OCPP_PING_TIMEOUT_S = environment.number("OCPP_PING_TIMEOUT_S", 60)
 #: Compression saves traffic on metered modems and costs about 30 kB of memory a connection.
