@@ -20,6 +20,7 @@ from billing.rating.quantities import NWH_PER_KWH, US_PER_S
 from billing.rating.reading import InvalidTariff
 from billing.rating.result import RatedLine, RatedSession
 from billing.rating.session import (
+    LONGEST_SESSION_S,
     InvalidSession,
     MeasuredPeriod,
     MeasuredSession,
@@ -82,10 +83,12 @@ def _period(
     source: Mapping[str, Any], path: str, *, earliest: datetime | None, zone: ZoneInfo
 ) -> MeasuredPeriod:
     start = _instant(source.get("start"), f"{path}.start", earliest=earliest, zone=zone)
-    duration_us = reading.non_negative(source.get("seconds"), f"{path}.seconds") * US_PER_S
+    seconds = reading.non_negative(source.get("seconds"), f"{path}.seconds")
+    if seconds > LONGEST_SESSION_S:
+        raise InvalidSession(f"{path}.seconds: at most ten years")
     return MeasuredPeriod(
         start=start,
-        end=start + timedelta(microseconds=int(duration_us)),
+        end=start + timedelta(microseconds=int(seconds * US_PER_S)),
         kind=reading.choice(PeriodKind)(source.get("kind") or "CHARGING", f"{path}.kind"),
         energy_wh=_optional(source, "kwh", path, reading.thousands) or Decimal(0),
         power_w=_optional(source, "power_kw", path, reading.thousands),

@@ -13,6 +13,8 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 _WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+#: Before and after the decimal point. Sums of such numbers stay exact, and none fills the memory.
+_MOST_DIGITS = 20
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -49,6 +51,8 @@ def number(value: Any, path: str) -> Decimal:
         raise InvalidTariff(f"{path}: a number is needed") from None
     if not exact.is_finite():
         raise InvalidTariff(f"{path}: a finite number is needed")
+    if exact.adjusted() > _MOST_DIGITS or exact.as_tuple().exponent < -_MOST_DIGITS:  # type: ignore[operator]
+        raise InvalidTariff(f"{path}: a number of at most {_MOST_DIGITS} digits is needed")
     return exact
 
 

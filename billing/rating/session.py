@@ -14,6 +14,9 @@ from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+#: Longer ones are clock nonsense, and would be cut at every midnight of a thousand years.
+LONGEST_SESSION_S = 10 * 366 * 86_400
+
 
 class InvalidSession(ValueError):
     """The measured periods contradict each other; the text names the period."""

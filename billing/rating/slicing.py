@@ -13,9 +13,23 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from billing.rating import localtime
-from billing.rating.quantities import EPOCH, MICROSECOND, Count, nwh_from_wh, us_from_datetime, us_from_s
+from billing.rating.quantities import (
+    EPOCH,
+    MICROSECOND,
+    US_PER_S,
+    Count,
+    nwh_from_wh,
+    us_from_datetime,
+    us_from_s,
+)
 from billing.rating.selection import Plan
-from billing.rating.session import InvalidSession, MeasuredPeriod, MeasuredSession, PeriodKind
+from billing.rating.session import (
+    LONGEST_SESSION_S,
+    InvalidSession,
+    MeasuredPeriod,
+    MeasuredSession,
+    PeriodKind,
+)
 from chargeportal.common.money import EXACT
 
 #: Beyond every instant and every energy: the ends of the lists of thresholds.
@@ -174,6 +188,8 @@ def _time_cuts(session: MeasuredSession, *, plan: Plan) -> list[Count]:
         return []
     first = us_from_datetime(session.periods[0].start)
     last = us_from_datetime(session.periods[-1].end)
+    if last - first > LONGEST_SESSION_S * US_PER_S:
+        raise InvalidSession("periods: the session is longer than ten years")
     cuts: set[Count] = set()
     if plan.times:
         cuts.update(localtime.boundaries(first, last, zone=session.time_zone, times=plan.times))

@@ -1,0 +1,73 @@
+"""Price sessions from a file: for checking a partner's CDR, and our engine against someone's examples."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, TextIO
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+
+from billing.rating.cases import InvalidCase, price_case
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    """Reads JSON Lines and prints one JSON line for each."""
+
+    help = (
+        'Price the cases of a JSON Lines file, {"id", "tariff", "session"} each, with an OCPI tariff and the '
+        "session form of docs/pricing.md. Prints one JSON line a case; a case that cannot be priced gives "
+        '{"id", "error"} and the run goes on.'
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", help="JSON Lines file, - for standard input")
+
+    def handle(self, *args: Any, file: str, **options: Any) -> None:
+        if file == "-":
+            self._price(sys.stdin)
+            return
+        try:
+            with open(file, encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - read line by line
+                self._price(lines)
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from error
+
+    def _price(self, lines: TextIO) -> None:
+        for answer in answers(lines):
+            self.stdout.write(answer)
+
+
+def answers(lines: Iterable[str]) -> Iterator[str]:
+    """Yield one line of JSON for every line that is not blank."""
+    for line in lines:
+        if line.strip():
+            yield _answer(line)
+
+
+def _answer(line: str) -> str:
+    identity = None
+    try:
+        case = json.loads(line, parse_float=Decimal, parse_constant=_no_number)
+        identity = case.get("id") if isinstance(case, dict) else None
+        return json.dumps(price_case(case), ensure_ascii=False, allow_nan=False)
+    except json.JSONDecodeError as error:
+        reason = f"not JSON: {error}"
+    except InvalidCase as error:
+        reason = str(error)
+    except Exception:
+        logger.exception("a case could not be priced: %.2000s", line)
+        reason = _("this case cannot be priced; the log says why")
+    return json.dumps({"id": identity, "error": reason}, ensure_ascii=False, default=str)
+
+
+def _no_number(constant: str) -> None:
+    raise InvalidCase(f"{constant} is not a number")
