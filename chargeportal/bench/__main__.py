@@ -75,7 +75,7 @@ def _services(home: Path) -> Iterator[None]:
             REDIS_URL=valkey.url,
             VAR=str(home / "var"),
             SECRET_KEY="only-for-the-benchmark",
-            DJANGO_SETTINGS_MODULE="chargeportal.settings",
+            DJANGO_SETTINGS_MODULE=os.environ.get("DJANGO_SETTINGS_MODULE", "chargeportal.settings"),
         )
         yield
 

@@ -71,6 +71,8 @@ class Gateway:
         self.delivery.start()
         self._spawn(self._report_presence())
         _tune_garbage_collector()
+        # one line for each of thousands of sockets, twice, is what the connection history is for
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
     async def serve(self, scope: Scope, receive: Receive, send: SendEvent) -> None:
         """Let a station in, or tell it why not, and talk with it until the socket closes."""

@@ -11,6 +11,9 @@ from stations.ocpp.tolerance import STRICT, Tolerance, repair
 from stations.ocpp.validation import Schemas, schemas_of
 
 
+_LET_GO: dict[str, Any] = {}
+
+
 class _Decode(Protocol):
     def __call__(
         self, action: str, payload: dict[str, Any], *, now: datetime, flags: list[str], sent: bytes
@@ -41,7 +44,8 @@ class Translation:
     def read_call(self, call: Call, *, now: datetime) -> Any:
         """Return the message of a CALL in our words, its deviations in `call.flags` and in the message.
 
-        Raises `errors.Violation`.
+        The parsed payload is let go: thousands of calls wait for their commit at a time. Raises
+        `errors.Violation`.
         """
         action, payload = call.action, call.payload
         if action not in self.actions:
@@ -50,6 +54,7 @@ class Translation:
         if not validator.is_valid(payload):
             tolerance = self.tolerances.get(action, STRICT)
             payload = repair(payload, validator=validator, tolerance=tolerance, flags=call.flags)
+        call.payload = _LET_GO
         return self.decode(action, payload, now=now, flags=call.flags, sent=call.sent)
 
     def _unwanted(self, action: str) -> errors.Violation:

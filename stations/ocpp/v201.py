@@ -180,9 +180,21 @@ def _readings(
         if not value:
             continue
         sampled_at = read_time(value.get("timestamp"), now=now, flags=flags)
-        samples = [_sample(sampled) for sampled in value.get("sampledValue", ()) if sampled]
-        found.extend(metering.readings(sampled_at, samples, flags))
+        found.extend(
+            metering.readings(
+                sampled_at, value.get("sampledValue", ()), flags, read=_sample, unit_of=_plain_unit
+            )
+        )
     return tuple(found)
+
+
+def _plain_unit(sampled: dict[str, Any]) -> str | None:
+    if "signedMeterValue" in sampled:
+        return None
+    unit = sampled.get("unitOfMeasure")
+    if not unit:
+        return ""
+    return None if unit.get("multiplier") else unit.get("unit", "")
 
 
 def _sample(sampled: dict[str, Any]) -> metering.Sample:
