@@ -12,3 +12,7 @@ class SessionsConfig(AppConfig):
     label = "charging_sessions"
     verbose_name = _("Charging sessions")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register what the portal's live pages push."""
+        from sessions.web import live  # noqa: F401

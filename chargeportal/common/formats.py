@@ -12,6 +12,7 @@ from chargeportal.common.money import Money, round_half_up
 #: Groups of digits and the unit never part at the end of a line.
 NO_BREAK_SPACE = "\u00a0"
 MINUS = "\u2212"
+_MINUTE_S, _HOUR_MIN, _TWO_DAYS_H = 60, 60, 48
 _SWEDISH_SIGNS = {"SEK": "kr", "EUR": "€", "GBP": "£", "USD": "$", "NOK": "NOK", "DKK": "DKK"}
 
 
@@ -73,7 +74,7 @@ def format_percent(value: Decimal | Fraction | int, language: str) -> str:
 def format_duration(duration_s: Decimal | Fraction | int) -> str:
     """Return the duration as both languages write it: `2 h 05 min`, `45 min`; below a minute `34 s`."""
     seconds = int(round_half_up(Fraction(duration_s), digits=0))
-    if 0 < seconds < 60:
+    if 0 < seconds < _MINUTE_S:
         return f"{seconds}{NO_BREAK_SPACE}s"
     minutes = int(round_half_up(Fraction(duration_s) / 60, digits=0))
     hours, minutes = divmod(minutes, 60)
@@ -84,11 +85,11 @@ def format_duration(duration_s: Decimal | Fraction | int) -> str:
 
 def format_age(age_s: float) -> str:
     """Return how long ago something was, in its largest unit: `3 min`, `5 h`, `2 days`."""
-    minutes = max(0, int(age_s // 60))
-    if minutes < 60:
+    minutes = max(0, int(age_s // _MINUTE_S))
+    if minutes < _HOUR_MIN:
         return f"{minutes}{NO_BREAK_SPACE}min"
-    hours = minutes // 60
-    if hours < 48:
+    hours = minutes // _HOUR_MIN
+    if hours < _TWO_DAYS_H:
         return f"{hours}{NO_BREAK_SPACE}h"
     days = hours // 24
     return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}

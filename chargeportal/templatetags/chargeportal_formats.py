@@ -164,7 +164,11 @@ def month_and_year(month: dt.date) -> str:
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """The drawing of that name from static/icons, inline; decoration unless it has a label."""
-    role = f'role="img" aria-label="{template.defaultfilters.force_escape(label)}"' if label else 'aria-hidden="true"'
+    role = (
+        f'role="img" aria-label="{template.defaultfilters.force_escape(label)}"'
+        if label
+        else 'aria-hidden="true"'
+    )
     return mark_safe(_drawing(name).replace("<svg ", f'<svg class="icon" {role} ', 1))  # noqa: S308  (our own file)
 
 
@@ -183,7 +187,9 @@ def status_look(status: str, is_online: bool = True) -> StatusLook:  # noqa: FBT
 
 @register.inclusion_tag("shared/status.html")
 def status_chip(
-    status: str, is_online: bool = True, since: dt.datetime | None = None  # noqa: FBT001, FBT002
+    status: str,
+    is_online: bool = True,  # noqa: FBT001, FBT002  (template arguments)
+    since: dt.datetime | None = None,
 ) -> dict[str, Any]:
     """The chip of a state; ``since`` adds its age."""
     return {"status": status, "is_online": is_online, "since": since}

@@ -1,0 +1,94 @@
+"""What charging costs at an outlet, told before a session: the tariff that holds there, in plain numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Prefetch, Q
+
+from billing.models import PriceComponent, Tariff, TariffAssignment, TariffElement
+from stations.models import Evse
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """Prices including VAT; None where that is not charged for. Times are priced per hour."""
+
+    tariff_id: int
+    currency: str
+    per_kwh: Decimal | None
+    per_charging_hour: Decimal | None
+    per_parking_hour: Decimal | None
+    per_start: Decimal | None
+    includes_vat: bool
+    varies: bool
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is charged for."""
+        return not any((self.per_kwh, self.per_charging_hour, self.per_parking_hour, self.per_start))
+
+
+def price_lists(evse_ids: Iterable[int], *, at: dt.datetime) -> dict[int, PriceList]:
+    """The price list that holds at each outlet at that time; outlets without one are left out."""
+    places = dict(Evse.objects.filter(pk__in=list(evse_ids)).values_list("pk", "station__location_id"))
+    assignments = list(_assignments(places, at=at))
+    found = {}
+    for evse_id, location_id in places.items():
+        holding = _most_specific(assignments, evse_id=evse_id, location_id=location_id)
+        if holding is not None:
+            found[evse_id] = price_list_of(holding.tariff)
+    return found
+
+
+def price_list_of(tariff: Tariff) -> PriceList:
+    """The tariff's prices including VAT; ``varies`` when a dimension has more than one or is restricted."""
+    components: dict[str, list[PriceComponent]] = {}
+    restricted = False
+    for element in tariff.elements.all():
+        restricted = restricted or bool(element.restrictions)
+        for component in element.price_components.all():
+            components.setdefault(component.type, []).append(component)
+    price = {kind: _price_incl_vat(tariff, listed[-1]) for kind, listed in components.items()}
+    kind = PriceComponent.Type
+    return PriceList(
+        tariff_id=tariff.pk,
+        currency=tariff.currency,
+        per_kwh=price.get(kind.ENERGY),
+        per_charging_hour=price.get(kind.TIME),
+        per_parking_hour=price.get(kind.PARKING_TIME),
+        per_start=price.get(kind.FLAT),
+        includes_vat=tariff.tax_included != Tariff.TaxIncluded.NOT_APPLICABLE,
+        varies=restricted or any(len(listed) > 1 for listed in components.values()),
+    )
+
+
+def _assignments(places: dict[int, int | None], *, at: dt.datetime) -> Iterable[TariffAssignment]:
+    elements = TariffElement.objects.order_by("position").prefetch_related("price_components")
+    here = Q(evse__in=list(places)) | Q(location__in={place for place in places.values() if place})
+    return (
+        TariffAssignment.objects.filter(here | Q(evse=None, location=None), valid_from__lte=at)
+        .filter(Q(valid_until=None) | Q(valid_until__gt=at))
+        .select_related("tariff")
+        .prefetch_related(Prefetch("tariff__elements", queryset=elements))
+        .order_by("-valid_from", "-pk")
+    )
+
+
+def _most_specific(
+    assignments: list[TariffAssignment], *, evse_id: int, location_id: int | None
+) -> TariffAssignment | None:
+    """The outlet's own before the location's before the one for everywhere else; of equals the newest."""
+    of_outlet = (a for a in assignments if a.evse_id == evse_id)
+    of_location = (a for a in assignments if location_id is not None and a.location_id == location_id)
+    of_rest = (a for a in assignments if a.evse_id is None and a.location_id is None)
+    return next((a for group in (of_outlet, of_location, of_rest) for a in group), None)
+
+
+def _price_incl_vat(tariff: Tariff, component: PriceComponent) -> Decimal:
+    if tariff.tax_included == Tariff.TaxIncluded.NO and component.vat_percent:
+        return component.price * (100 + component.vat_percent) / 100
+    return component.price

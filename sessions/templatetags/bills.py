@@ -1,0 +1,49 @@
+"""The lines of a price, written out as a calculation."""
+
+from __future__ import annotations
+
+from django import template
+from django.conf import settings
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from chargeportal.common.formats import format_money, format_percent, format_quantity, format_unit_price
+from chargeportal.common.money import Money
+from sessions.ports import Price, PricedLine
+
+register = template.Library()
+_UNITS = {"kWh": lambda: _("kWh"), "h": lambda: _("h"), "x": lambda: ""}
+
+
+@register.filter
+def dimension_name(line: PricedLine) -> str:
+    """What the line is for, in a driver's words."""
+    names = {
+        "ENERGY": _("Energy"),
+        "TIME": _("Charging time"),
+        "PARKING_TIME": _("Time plugged in without charging"),
+        "FLAT": _("Start fee"),
+    }
+    return names.get(line.dimension.upper(), line.dimension)
+
+
+@register.simple_tag
+def calculation(line: PricedLine, price: Price) -> str:
+    """`12,345 kWh × 4,95 kr = 61,11 kr, varav moms 12,22 kr`."""
+    language = get_language() or settings.LANGUAGE_CODE
+    unit = _UNITS.get(line.unit, lambda: line.unit)()
+    words = {
+        "quantity": f"{format_quantity(line.quantity, language, most_digits=6)}\u00a0{unit}".rstrip("\u00a0"),
+        "price": format_unit_price(Money(line.unit_price, price.currency), language, unit="").removesuffix(
+            "/"
+        ),
+        "net": format_money(Money(line.amount_excl_vat, price.currency), language),
+        "vat": format_money(Money(line.amount_vat, price.currency), language),
+        "amount": format_money(Money(line.amount_incl_vat, price.currency), language),
+    }
+    if line.vat_rate is None:
+        return _("%(quantity)s × %(price)s = %(amount)s") % words
+    words["rate"] = format_percent(line.vat_rate * 100, language)
+    if line.price_includes_vat:
+        return _("%(quantity)s × %(price)s = %(amount)s, of which VAT (%(rate)s) %(vat)s") % words
+    return _("%(quantity)s × %(price)s = %(net)s, with VAT (%(rate)s) %(vat)s: %(amount)s") % words

@@ -1,0 +1,9 @@
+"""The finder."""
+
+from django.urls import path
+
+from stations.web import finder
+
+urlpatterns = [
+    path("chargers/", finder.charger_list, name="charger-list"),
+]
