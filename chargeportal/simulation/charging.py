@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from abc import abstractmethod
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -90,16 +91,18 @@ class ChargingStation(SimulatedStation):
         is full stays, paused, until the duration is over; without a duration that is the end too.
         """
         place, transaction = self.evses[evse], self._running(evse)
-        began_at = self.clock.now()
+        next_at = began_at = max(self.clock.now(), transaction.last.sampled_at)
         while not transaction.over.is_set():
-            now = self.clock.now()
-            left_s = float("inf") if duration_s is None else duration_s - (now - began_at).total_seconds()
-            left_wh = float("inf") if energy_wh is None else energy_wh - transaction.energy_wh
+            left_s = math.inf if duration_s is None else duration_s - (next_at - began_at).total_seconds()
+            left_wh = math.inf if energy_wh is None else energy_wh - transaction.energy_wh
             if left_s <= 0 or left_wh <= 0 or (duration_s is None and self._is_full(place)):
                 break
-            await self.clock.sleep(self._step_s(transaction, left_s, left_wh), unless=transaction.over)
+            # a grid of times, not waits after answers: a slow server does not slow the meter down
+            next_at += timedelta(seconds=self._step_s(transaction, left_s, left_wh))
+            wait_s = (next_at - self.clock.now()).total_seconds()
+            await self.clock.sleep(wait_s, unless=transaction.over)
             if not transaction.over.is_set():
-                await self._sample(place, transaction)
+                await self._sample(place, transaction, at=next_at)
         return transaction.energy_wh
 
     async def report(self, samples: Iterable[Sample], *, evse: int = 1) -> None:
@@ -264,8 +267,8 @@ class ChargingStation(SimulatedStation):
         if place.transaction is transaction:
             await self.set_status(place, status, at=at)
 
-    async def _sample(self, place: Evse, transaction: Transaction) -> None:
-        reading = place.read(self.clock.now())
+    async def _sample(self, place: Evse, transaction: Transaction, *, at: datetime) -> None:
+        reading = place.read(at)
         transaction.last = reading
         if transaction.charging_state == "Charging" and self._is_full(place):
             await self._turn(place, "SuspendedEV", at=reading.sampled_at)

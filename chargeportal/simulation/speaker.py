@@ -12,7 +12,9 @@ from websockets.asyncio.client import ClientConnection
 if TYPE_CHECKING:
     from chargeportal.simulation.station import SimulatedStation
 
+#: At INFO it shows every frame.
 wire_logger = logging.getLogger("chargeportal.simulation.wire")
+wire_logger.setLevel(logging.WARNING)
 
 
 class Speaker(ChargePoint):
