@@ -59,7 +59,7 @@ def measured_periods(session: ChargingSession, *, now: dt.datetime) -> list[Meas
     cumulative = _cumulative(session, end=end)
     if total is None:
         total = cumulative[-1][1] if cumulative else Decimal(0)
-    marks = [_energy_at(cumulative, start, total=total, end=end) for start, _, _ in stretches]
+    marks = [_energy_at(cumulative, start, total=total) for start, _, _ in stretches]
     marks.append(total)
     return [
         MeasuredPeriod(start, stop, kind, marks[n + 1] - (marks[n] if n else Decimal(0)))
@@ -138,7 +138,7 @@ def _cumulative(session: ChargingSession, *, end: dt.datetime) -> list[tuple[dt.
 
 
 def _energy_at(
-    cumulative: Sequence[tuple[dt.datetime, Decimal]], at: dt.datetime, *, total: Decimal, end: dt.datetime
+    cumulative: Sequence[tuple[dt.datetime, Decimal]], at: dt.datetime, *, total: Decimal
 ) -> Decimal:
     """Energy delivered by the instant, interpolated; within 0 and the total."""
     place = bisect_right(cumulative, at, key=lambda point: point[0])

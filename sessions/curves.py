@@ -15,7 +15,7 @@ _READ = (
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """One instant of the curve; ``energy_wh`` is delivered since the start. None where nothing was measured."""
+    """One instant of the curve; ``energy_wh`` is delivered since the start, None is not measured."""
 
     at: dt.datetime
     power_w: float | None
@@ -42,7 +42,9 @@ class LoadCurve:
 def load_curve(session: ChargingSession, *, most_points: int = 600) -> LoadCurve:
     """The session's curve; where stations send no power it is the slope of the register."""
     samples = list(
-        MeterSample.objects.filter(session=session).order_by("sampled_at").only(*_READ, "station_id", "evse_number")
+        MeterSample.objects.filter(session=session)
+        .order_by("sampled_at")
+        .only(*_READ, "station_id", "evse_number")
     )
     points = _points(samples, start_wh=_start_wh(session, samples))
     powers = [point.power_w for point in points if point.power_w is not None]

@@ -62,7 +62,7 @@ def delivered_wh(session: ChargingSession, *, now: dt.datetime) -> Decimal:
 
 
 def _delivered(start: Decimal | None, first: Decimal | None, latest: Decimal | None) -> Decimal | None:
-    """A start register that cannot be right (more than the session could have taken) gives way to the first sample."""
+    """Energy since the start; a start register that cannot be right gives way to the first sample."""
     if latest is None or start is None:
         return None
     if first is not None and abs(first - start) > registers.ALWAYS_IMPLAUSIBLE_WH:

@@ -43,8 +43,10 @@ def evse_sessions(evse_ids: Iterable[int]) -> dict[int, RunningSession]:
         .order_by("started_at")
     )
     readings = latest_readings([session.pk for session in sessions])
-    running = {}
+    running: dict[int, RunningSession] = {}
     for session in sessions:
+        if session.evse_id is None:
+            continue
         latest = readings.get(session.pk)
         running[session.evse_id] = RunningSession(
             session_id=session.pk,

@@ -1,4 +1,4 @@
-"""The two questions this app asks of the one above it: what does it cost, and is it paid for?
+"""The two questions this app asks of the one above it, what it costs and whether it is paid for.
 
 Billing installs its answers when it starts. Until then nothing is priced and every driver is welcome.
 """
@@ -46,7 +46,7 @@ class Pricing(Protocol):
     """Prices sessions."""
 
     def price(self, session: ChargingSession, *, now: dt.datetime) -> Price | None:
-        """The CDR's price when there is one, else the price as if the session ended ``now``; None if unknown."""
+        """The CDR's price when there is one, else as if the session ended ``now``; None if unknown."""
 
     def totals(self, session_ids: list[int]) -> dict[int, tuple[Decimal, str]]:
         """(total including VAT, currency) of those sessions that have a CDR, in one query."""
@@ -60,15 +60,15 @@ class PaymentGuarantee(Protocol):
 
 
 class _NoPricing:
-    def price(self, session: ChargingSession, *, now: dt.datetime) -> Price | None:
+    def price(self, session: ChargingSession, *, now: dt.datetime) -> Price | None:  # noqa: ARG002 - port
         return None
 
-    def totals(self, session_ids: list[int]) -> dict[int, tuple[Decimal, str]]:
+    def totals(self, session_ids: list[int]) -> dict[int, tuple[Decimal, str]]:  # noqa: ARG002 - port
         return {}
 
 
 class _Everybody:
-    def refusal(self, *, user_id: int | None, evse_id: int | None) -> str:
+    def refusal(self, *, user_id: int | None, evse_id: int | None) -> str:  # noqa: ARG002 - port
         return ""
 
 

@@ -5,6 +5,7 @@ time: an odometer of 910 kWh after an offline start that reported 0 must never b
 """
 
 import datetime as dt
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +20,7 @@ POWER_MARGIN = Decimal("1.1")
 #: No car takes this much between two readings of a session, whatever the EVSE.
 ALWAYS_IMPLAUSIBLE_WH = Decimal(200_000)
 WH = Decimal("0.001")
+PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def as_wh(value: float | Decimal) -> Decimal:
 
 def settle(session: ChargingSession) -> Settled:
     """The energy of an ended session from its start, samples and stop registers."""
-    registers = readings_of(session, until=session.ended_at)
+    registers = readings_of(session, until=session.ended_at or session.started_at)
     return settle_registers(registers, max_power_w=max_power_w(session))
 
 
@@ -54,17 +56,17 @@ def settle_registers(registers: Sequence[Register], *, max_power_w: Decimal) -> 
 
     ``registers`` are in the order of time. Without two of them nothing is proved: 0 Wh.
     """
-    if len(registers) < 2:
+    if len(registers) < PAIR:
         return Settled(Decimal(0), ("no_registers",) if not registers else ())
     flags: list[str] = []
     doubt = ""
     if not _is_possible(registers[0], registers[1], max_power_w=max_power_w):
-        if len(registers) == 2:
+        if len(registers) == PAIR:
             return _doubtful_pair(registers[0], registers[1])
         flags.append("implausible_start_register")
         registers = registers[1:]
     energy = Decimal(0)
-    for earlier, later in zip(registers, registers[1:], strict=False):
+    for earlier, later in itertools.pairwise(registers):
         if later.wh < earlier.wh:
             flags.append("register_fell")
             doubt = doubt or "register_fell"
@@ -104,7 +106,7 @@ def readings_of(session: ChargingSession, *, until: dt.datetime) -> list[Registe
         .order_by("sampled_at")
         .values_list("sampled_at", "energy_wh")
     )
-    registers = [Register(at, wh) for at, wh in samples]
+    registers = [Register(at, wh) for at, wh in samples if wh is not None]
     if session.meter_start_wh is not None:
         registers.insert(0, Register(session.started_at, session.meter_start_wh))
     if session.meter_stop_wh is not None and session.ended_at is not None:

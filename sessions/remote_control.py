@@ -17,7 +17,12 @@ from stations.overview import evse_states
 #: How long a driver has to plug in the car after a remote start.
 PATIENCE = dt.timedelta(minutes=5)
 #: Statuses at which a car can be, or come, without another session running.
-STARTABLE = {ConnectorStatus.AVAILABLE, ConnectorStatus.PREPARING, ConnectorStatus.OCCUPIED, ConnectorStatus.FINISHING}
+STARTABLE = {
+    ConnectorStatus.AVAILABLE,
+    ConnectorStatus.PREPARING,
+    ConnectorStatus.OCCUPIED,
+    ConnectorStatus.FINISHING,
+}
 
 
 class StartRefused(Exception):
@@ -75,7 +80,7 @@ def request_stop(session: ChargingSession, *, user: User, now: dt.datetime) -> S
     )
     if command.state == StationCommand.State.OFFLINE:
         raise StopRefused(
-            _("The charger is not connected right now. Stop at the charger, or unplug the cable from the car.")
+            _("The charger is not connected right now. Stop at the charger, or unplug the car.")
         )
     hints.changed(session_ids=[session.pk])
     return command
@@ -116,7 +121,9 @@ def _refuse_unless_startable(evse: Evse, token: IdToken, *, now: dt.datetime) ->
         raise StartRefused(_("Your card or account is blocked. Contact support."))
     state = evse_states([evse.pk], now=now)[0]
     if not state.is_online:
-        raise StartRefused(_("The charger is not connected right now. Choose another one, or start with your card."))
+        raise StartRefused(
+            _("The charger is not connected right now. Choose another one, or start with your card.")
+        )
     if ChargingSession.objects.active().filter(evse=evse).exists():
         raise StartRefused(_("Somebody is charging here. Choose another outlet."))
     if state.status not in STARTABLE:

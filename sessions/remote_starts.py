@@ -7,8 +7,8 @@ from django.db.models import Q
 from sessions.models import ChargingSession, StartRequest
 
 
-def bind(session: ChargingSession, *, now: dt.datetime) -> None:
-    """A waiting request at the session's EVSE is fulfilled by it: named by its id (2.x) or by its token (1.6)."""
+def bind(session: ChargingSession) -> None:
+    """A waiting request at the session's EVSE is fulfilled: found by its id (2.x) or its token (1.6)."""
     if session.evse_id is None or not (session.remote_start_id or session.id_token_id):
         return
     meant = Q(pk=session.remote_start_id) if session.remote_start_id else Q(pk=None)

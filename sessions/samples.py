@@ -39,7 +39,7 @@ WITH stored AS (
     RETURNING session_id
 )
 SELECT DISTINCT session_id FROM stored WHERE session_id IS NOT NULL
-"""
+"""  # noqa: S608 - our own names
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,11 @@ _STATE_WORDS = {
     "idle": lambda: _("Charging is over, the car is still connected"),
 }
 _STATE_OF_STATUS = {
-    "charging": "charging", "suspended_ev": "suspended_ev", "suspended_evse": "suspended_evse", "finishing": "idle",
-}  # fmt: skip
+    "charging": "charging",
+    "suspended_ev": "suspended_ev",
+    "suspended_evse": "suspended_evse",
+    "finishing": "idle",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ def _start_text(session: ChargingSession) -> str:
     if session.authorization_status == "accepted":
         return _("Started with a card or tag")
     if session.id_token_uid:
-        return _("Started with a card that was not accepted (%(status)s)") % {"status": session.authorization_status}
+        return _("Started with a card that was not accepted (%(status)s)") % {
+            "status": session.authorization_status
+        }
     return _("Plugged in")
 
 

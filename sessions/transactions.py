@@ -119,7 +119,9 @@ def _create(received: Received) -> ChargingSession:
     session = ChargingSession.objects.create(
         station_id=received.station.id,
         evse=evse,
-        connector_number=message.evse_number if received.station.version == "1.6" else message.connector_number,
+        connector_number=message.evse_number
+        if received.station.version == "1.6"
+        else message.connector_number,
         transaction_ref=transaction_ref,
         ocpp_version=received.station.version,
         started_at=moment.at,
@@ -175,12 +177,17 @@ def _fill_in(session: ChargingSession, received: Received) -> ChargingSession:
     session.flags = sorted({*session.flags, *message.flags})
     if _changeable(session) != before:
         session.save()
-    remote_starts.bind(session, now=received.received_at)
+    remote_starts.bind(session)
     return session
 
 
 def _changeable(session: ChargingSession) -> tuple:
-    return tuple(getattr(session, field.attname) for field in session._meta.concrete_fields if field.name != "flags") + (
+    return (
+        *tuple(
+            getattr(session, field.attname)
+            for field in session._meta.concrete_fields
+            if field.name != "flags"
+        ),
         tuple(session.flags),
     )
 
@@ -363,7 +370,9 @@ def _park_stop(received: Received[TransactionEnded]) -> TransactionReply:
     return TransactionReply(transaction_ref=message.transaction_ref, id_token_info=info)
 
 
-def _reply(session: ChargingSession, received: Received, *, always_with_verdict: bool = False) -> TransactionReply:
+def _reply(
+    session: ChargingSession, received: Received, *, always_with_verdict: bool = False
+) -> TransactionReply:
     token = received.message.id_token
     info = None
     if token is not None:

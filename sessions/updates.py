@@ -15,7 +15,8 @@ from stations.ocpp.rows import insert_rows, run_with_rows
 _KNOWN = """
 SELECT r.n, s.id, s.evse_id, e.number, s.charging_state
 FROM {rows}
-JOIN charging_sessions_chargingsession s ON s.station_id = r.station_id AND s.transaction_ref = r.transaction_ref
+JOIN charging_sessions_chargingsession s
+    ON s.station_id = r.station_id AND s.transaction_ref = r.transaction_ref
 JOIN stations_evse e ON e.id = s.evse_id
 WHERE s.state = 'active'
 """
@@ -32,14 +33,14 @@ class _Known:
 def update_many(batch: Sequence[Received[TransactionUpdated]]) -> list[TransactionReply]:
     """Every event and reading is stored; what only brings readings goes in one statement a table."""
     known = _known_sessions(batch)
-    replies: list[TransactionReply | None] = [None] * len(batch)
+    replies: list[TransactionReply] = []
     routine = []
     for n, received in enumerate(batch):
         if n in known and _is_routine(received.message, known[n]):
             routine.append((received, known[n]))
-            replies[n] = TransactionReply(transaction_ref=received.message.transaction_ref)
+            replies.append(TransactionReply(transaction_ref=received.message.transaction_ref))
         else:
-            replies[n] = transactions.update(received)
+            replies.append(transactions.update(received))
     _store(routine)
     return replies
 
@@ -69,9 +70,16 @@ def _store(routine: Sequence[tuple[Received[TransactionUpdated], _Known]]) -> No
     insert_rows(
         "charging_sessions_transactionevent",
         columns={
-            "session_id": "bigint", "type": "text", "seq_no": "bigint", "trigger_reason": "text",
-            "charging_state": "text", "occurred_at": "timestamptz", "received_at": "timestamptz",
-            "offline": "boolean", "flags": "varchar(40)[]", "payload": "jsonb",
+            "session_id": "bigint",
+            "type": "text",
+            "seq_no": "bigint",
+            "trigger_reason": "text",
+            "charging_state": "text",
+            "occurred_at": "timestamptz",
+            "received_at": "timestamptz",
+            "offline": "boolean",
+            "flags": "varchar(40)[]",
+            "payload": "jsonb",
         },
         rows=[
             {
@@ -101,5 +109,6 @@ def _store(routine: Sequence[tuple[Received[TransactionUpdated], _Known]]) -> No
         for received, known in routine
     )
     hints.changed(
-        session_ids=[known.session_id for _, known in routine], evse_ids=[known.evse_id for _, known in routine]
+        session_ids=[known.session_id for _, known in routine],
+        evse_ids=[known.evse_id for _, known in routine],
     )

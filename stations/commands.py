@@ -107,7 +107,9 @@ def change_configuration(
     station: ChargingStation, *, key: str, value: str, requested_by: User | None, now: dt.datetime
 ) -> StationCommand:
     """The station is asked to change one setting."""
-    return send(station, requests.ChangeConfiguration(key=key, value=value), requested_by=requested_by, now=now)
+    return send(
+        station, requests.ChangeConfiguration(key=key, value=value), requested_by=requested_by, now=now
+    )
 
 
 def raw_call(

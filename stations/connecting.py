@@ -1,6 +1,7 @@
 """The history of connections, kept by what the gateway reports of its sockets."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from chargeportal.live import hints
 from stations.ocpp.dispatch import Received
@@ -10,7 +11,7 @@ from stations.ocpp.rows import insert_rows, run_with_rows
 
 def open_connections(batch: Sequence[Received[ConnectionOpened]]) -> list[int]:
     """Each station has one open connection, the new one; its id is the fencing token returned."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "station_id": received.station.id,
             "gateway": received.message.process_id[:64],
@@ -30,8 +31,13 @@ def open_connections(batch: Sequence[Received[ConnectionOpened]]) -> list[int]:
     tokens = insert_rows(
         "stations_stationconnection",
         columns={
-            "station_id": "bigint", "gateway": "text", "ocpp_version": "text", "remote_address": "text",
-            "opened_at": "timestamptz", "last_seen_at": "timestamptz", "close_reason": "text",
+            "station_id": "bigint",
+            "gateway": "text",
+            "ocpp_version": "text",
+            "remote_address": "text",
+            "opened_at": "timestamptz",
+            "last_seen_at": "timestamptz",
+            "close_reason": "text",
         },
         rows=[row | {"close_reason": ""} for row in rows],
         returning="station_id, id",
@@ -43,29 +49,27 @@ def open_connections(batch: Sequence[Received[ConnectionOpened]]) -> list[int]:
         rows=rows,
     )
     hints.changed(station_ids=[row["station_id"] for row in rows])
-    by_station = dict(tokens)
+    by_station: dict[int, int] = dict(tokens)
     return [by_station[received.station.id] for received in batch]
 
 
 def close_connections(batch: Sequence[Received[ConnectionClosed]]) -> None:
     """Each connection is history; one that a newer connection replaced stays as it is."""
+    rows: list[dict[str, Any]] = [
+        {
+            "id": received.message.fencing_token,
+            "closed_at": received.message.closed_at,
+            "close_code": received.message.close_code,
+            "reason": received.message.reason[:120],
+        }
+        for received in sorted(batch, key=lambda received: received.message.fencing_token)
+    ]
     closed = run_with_rows(
         "UPDATE stations_stationconnection c SET closed_at = greatest(r.closed_at, c.opened_at),"
         " close_code = r.close_code, close_reason = r.reason"
         " FROM {rows} WHERE c.id = r.id AND c.closed_at IS NULL RETURNING c.station_id",
         columns={"id": "bigint", "closed_at": "timestamptz", "close_code": "integer", "reason": "text"},
-        rows=sorted(
-            (
-                {
-                    "id": received.message.fencing_token,
-                    "closed_at": received.message.closed_at,
-                    "close_code": received.message.close_code,
-                    "reason": received.message.reason[:120],
-                }
-                for received in batch
-            ),
-            key=lambda row: row["id"],
-        ),
+        rows=rows,
     )
     hints.changed(station_ids=[station_id for (station_id,) in closed])
 

@@ -25,6 +25,8 @@ _TELLING_ORDER = (
     ConnectorStatus.AVAILABLE,
     ConnectorStatus.UNKNOWN,
 )
+#: What the station as a whole says and what its idle EVSEs then are too.
+_TAKES_EVSES_WITH_IT = (ConnectorStatus.FAULTED, ConnectorStatus.UNAVAILABLE)
 _RANK = {status.value: rank for rank, status in enumerate(_TELLING_ORDER)}
 
 
@@ -64,13 +66,17 @@ def evse_states(evse_ids: Iterable[int] | None = None, *, now: dt.datetime | Non
     )
     if evse_ids is not None:
         evses = evses.filter(pk__in=list(evse_ids))
-    evses = list(evses.order_by("station__location__name", "station__identity", "number"))
-    online = online_station_ids({evse.station_id for evse in evses}, now=now or timezone.now())
-    statuses = _present_statuses([evse.pk for evse in evses], {evse.station_id for evse in evses})
-    return [_state(evse, statuses, is_online=evse.station_id in online) for evse in evses]
+    found = list(evses.order_by("station__location__name", "station__identity", "number"))
+    station_ids = {evse.station_id for evse in found}
+    online = online_station_ids(station_ids, now=now or timezone.now())
+    statuses = _present_statuses(station_ids)
+    return [
+        _state(evse, statuses, is_online=evse.station_id in online, standards=evse.connector_standards)
+        for evse in found
+    ]
 
 
-def _present_statuses(evse_ids: list[int], station_ids: set[int]) -> dict[tuple[str, int], StatusInterval]:
+def _present_statuses(station_ids: set[int]) -> dict[tuple[str, int], StatusInterval]:
     """The most telling open interval of each EVSE, and of each station as a whole."""
     present: dict[tuple[str, int], StatusInterval] = {}
     intervals = StatusInterval.objects.filter(ended_at__isnull=True, station__in=station_ids).select_related(
@@ -84,12 +90,18 @@ def _present_statuses(evse_ids: list[int], station_ids: set[int]) -> dict[tuple[
     return present
 
 
-def _state(evse: Evse, statuses: dict[tuple[str, int], StatusInterval], *, is_online: bool) -> EvseState:
+def _state(
+    evse: Evse,
+    statuses: dict[tuple[str, int], StatusInterval],
+    *,
+    is_online: bool,
+    standards: Iterable[str],
+) -> EvseState:
     own = statuses.get(("evse", evse.pk))
     whole = statuses.get(("station", evse.station_id))
-    if whole is not None and whole.status in (ConnectorStatus.FAULTED, ConnectorStatus.UNAVAILABLE):
-        if own is None or own.status in (ConnectorStatus.AVAILABLE, ConnectorStatus.UNKNOWN):
-            own = whole
+    is_idle = own is None or own.status in (ConnectorStatus.AVAILABLE, ConnectorStatus.UNKNOWN)
+    if whole is not None and whole.status in _TAKES_EVSES_WITH_IT and is_idle:
+        own = whole
     station, location = evse.station, evse.station.location
     return EvseState(
         evse_id=evse.pk,
@@ -109,5 +121,5 @@ def _state(evse: Evse, statuses: dict[tuple[str, int], StatusInterval], *, is_on
         info=own.info if own else "",
         max_power_kw=evse.max_power_kw,
         current_type=evse.current_type,
-        standards=tuple(evse.connector_standards),
+        standards=tuple(standards),
     )

@@ -15,7 +15,9 @@ from stations.models import ChargingStation, StationConnection
 STALE_AFTER = dt.timedelta(seconds=100)
 
 
-def online_station_ids(station_ids: Iterable[int] | None = None, *, now: dt.datetime | None = None) -> set[int]:
+def online_station_ids(
+    station_ids: Iterable[int] | None = None, *, now: dt.datetime | None = None
+) -> set[int]:
     """Those of the stations (of all, without argument) that are connected."""
     since = (now or timezone.now()) - STALE_AFTER
     connections = StationConnection.objects.filter(closed_at__isnull=True, last_seen_at__gte=since)

@@ -29,7 +29,8 @@ def station_records(identities: Sequence[str]) -> dict[str, StationRecord]:
     """What the gateway must know of each known station, by identity in upper case; one query."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, identity, password_digest, registration, security_profile, allows_messages_before_boot"
+            "SELECT id, identity, password_digest, registration, security_profile,"
+            " allows_messages_before_boot"
             " FROM stations_chargingstation WHERE upper(identity) = ANY(%s)",
             [[identity.upper() for identity in identities]],
         )

@@ -98,7 +98,9 @@ def _presents(reports: Sequence[StatusReport]) -> list[_Present]:
 
 
 def _close_intervals(changes: Sequence[tuple[StatusReport, _Present]]) -> None:
-    rows = [{"id": present.interval_id, "at": report.at} for report, present in changes if present.interval_id]
+    rows = [
+        {"id": present.interval_id, "at": report.at} for report, present in changes if present.interval_id
+    ]
     if rows:
         run_with_rows(
             "UPDATE stations_statusinterval s SET ended_at = r.at FROM {rows} WHERE s.id = r.id",
@@ -111,8 +113,14 @@ def _open_intervals(changes: Sequence[tuple[StatusReport, _Present]]) -> None:
     insert_rows(
         "stations_statusinterval",
         columns={
-            "station_id": "bigint", "connector_id": "bigint", "status": "text", "error_code": "text",
-            "info": "text", "vendor_error_code": "text", "started_at": "timestamptz", "received_at": "timestamptz",
+            "station_id": "bigint",
+            "connector_id": "bigint",
+            "status": "text",
+            "error_code": "text",
+            "info": "text",
+            "vendor_error_code": "text",
+            "started_at": "timestamptz",
+            "received_at": "timestamptz",
         },
         rows=[
             {

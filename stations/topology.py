@@ -7,7 +7,7 @@ from stations.ocpp.rows import insert_rows, run_with_rows
 
 
 def ensure_connectors(numbers: Iterable[tuple[int, int, int]]) -> None:
-    """Each (station id, EVSE number, connector number) exists; EVSE number 0, the whole station, is left out."""
+    """Each (station id, EVSE number, connector number) exists; number 0, the whole station, is left out."""
     wanted = sorted({triple for triple in numbers if triple[1] > 0 and triple[2] > 0})
     if not wanted:
         return
@@ -15,11 +15,20 @@ def ensure_connectors(numbers: Iterable[tuple[int, int, int]]) -> None:
     insert_rows(
         "stations_evse",
         columns={
-            "station_id": "bigint", "number": "smallint", "public_id": "uuid", "evse_id": "text",
+            "station_id": "bigint",
+            "number": "smallint",
+            "public_id": "uuid",
+            "evse_id": "text",
             "current_type": "text",
         },
         rows=[
-            {"station_id": station_id, "number": number, "public_id": uuid.uuid4(), "evse_id": "", "current_type": "AC"}
+            {
+                "station_id": station_id,
+                "number": number,
+                "public_id": uuid.uuid4(),
+                "evse_id": "",
+                "current_type": "AC",
+            }
             for station_id, number in evses
         ],
         on_conflict="(station_id, number) DO NOTHING",

@@ -16,7 +16,11 @@ class IdTokenGroup(models.Model):
     uid = models.CharField(_("group token"), max_length=36)
     name = models.CharField(_("name"), max_length=80)
     organisation = models.ForeignKey(
-        Organisation, models.CASCADE, null=True, blank=True, related_name="id_token_groups",
+        Organisation,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="id_token_groups",
         verbose_name=_("organisation"),
     )
 
@@ -61,15 +65,27 @@ class IdToken(models.Model):
     type = models.CharField(_("type"), max_length=20, choices=Type.choices, default=Type.RFID)
     label = models.CharField(_("label"), max_length=80, blank=True)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="id_tokens",
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="id_tokens",
         verbose_name=_("driver"),
     )
     organisation = models.ForeignKey(
-        Organisation, models.SET_NULL, null=True, blank=True, related_name="id_tokens",
+        Organisation,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="id_tokens",
         verbose_name=_("organisation"),
     )
     group = models.ForeignKey(
-        IdTokenGroup, models.SET_NULL, null=True, blank=True, related_name="id_tokens",
+        IdTokenGroup,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="id_tokens",
         verbose_name=_("group"),
     )
     valid_from = models.DateTimeField(_("valid from"), null=True, blank=True)

@@ -72,7 +72,13 @@ class Membership(models.Model):
             models.CheckConstraint(
                 condition=models.Q(
                     role__in=[
-                        "operator", "technician", "finance", "support", "host", "fleet_manager", "driver",
+                        "operator",
+                        "technician",
+                        "finance",
+                        "support",
+                        "host",
+                        "fleet_manager",
+                        "driver",
                     ]
                 ),
                 name="membership_role_known",

@@ -33,7 +33,11 @@ class Cdr(models.Model):
         ChargingSession, models.PROTECT, related_name="cdr", verbose_name=_("charging session")
     )
     tariff = models.ForeignKey(
-        Tariff, models.PROTECT, null=True, related_name="cdrs", verbose_name=_("tariff"),
+        Tariff,
+        models.PROTECT,
+        null=True,
+        related_name="cdrs",
+        verbose_name=_("tariff"),
         help_text=_("empty: no tariff held for the place, and the session was free"),
     )
     currency = models.CharField(_("currency"), max_length=3)

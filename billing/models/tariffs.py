@@ -33,7 +33,10 @@ class Tariff(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     operator = models.ForeignKey(
-        Organisation, models.PROTECT, related_name="tariffs", verbose_name=_("operator"),
+        Organisation,
+        models.PROTECT,
+        related_name="tariffs",
+        verbose_name=_("operator"),
         limit_choices_to={"kind": Organisation.Kind.OPERATOR},
     )
     name = models.CharField(_("name"), max_length=80)
@@ -95,7 +98,8 @@ class TariffElement(models.Model):
         ordering = ("tariff", "position")
         constraints = (
             models.UniqueConstraint(
-                fields=("tariff", "position"), name="tariff_element_position_unique",
+                fields=("tariff", "position"),
+                name="tariff_element_position_unique",
                 deferrable=models.Deferrable.DEFERRED,
             ),
         )
@@ -130,7 +134,12 @@ class PriceComponent(models.Model):
         _("price"), max_digits=12, decimal_places=4, validators=[MinValueValidator(Decimal(0))]
     )
     vat_percent = models.DecimalField(
-        _("VAT (%)"), max_digits=5, decimal_places=2, null=True, blank=True, default=Decimal(25),
+        _("VAT (%)"),
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        default=Decimal(25),
         help_text=_("empty: VAT does not apply"),
     )
     step_size = models.PositiveIntegerField(
@@ -142,7 +151,9 @@ class PriceComponent(models.Model):
         verbose_name_plural = _("price components")
         ordering = ("element", "id")
         constraints = (
-            models.UniqueConstraint(fields=("element", "type"), name="price_component_type_unique_per_element"),
+            models.UniqueConstraint(
+                fields=("element", "type"), name="price_component_type_unique_per_element"
+            ),
             models.CheckConstraint(condition=models.Q(price__gte=0), name="price_component_not_negative"),
             models.CheckConstraint(
                 condition=models.Q(vat_percent__isnull=True)
@@ -167,7 +178,11 @@ class TariffAssignment(models.Model):
 
     tariff = models.ForeignKey(Tariff, models.PROTECT, related_name="assignments", verbose_name=_("tariff"))
     location = models.ForeignKey(
-        Location, models.CASCADE, null=True, blank=True, related_name="tariff_assignments",
+        Location,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="tariff_assignments",
         verbose_name=_("location"),
     )
     evse = models.ForeignKey(
@@ -182,7 +197,8 @@ class TariffAssignment(models.Model):
         ordering = ("-valid_from", "-id")
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(valid_until__isnull=True) | models.Q(valid_until__gt=models.F("valid_from")),
+                condition=models.Q(valid_until__isnull=True)
+                | models.Q(valid_until__gt=models.F("valid_from")),
                 name="tariff_assignment_ordered",
             ),
             models.CheckConstraint(

@@ -3,6 +3,7 @@
 import datetime as dt
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
@@ -13,6 +14,9 @@ from stations.ocpp import dispatch, messages
 from stations.ocpp.dispatch import Received, StationRef
 
 SAMPLE_EVERY_S = 300
+AC_BELOW_W = 20_000
+#: From this share of the charging time on the battery takes less and less.
+TAPER_FROM = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,14 @@ def past_sessions(seed: int = 1) -> list[PastSession]:
     plan = []
     for days_ago in range(14, 0, -1):
         uid = "DEMO0001" if days_ago % 2 else f"DEMO000{chance.randint(2, 5)}"
-        identity, power_w = chance.choice((("DEMO-AC-2", 10_800), ("DEMO-AC-2", 7_200), ("DEMO-DC-2", 43_000)))
-        minutes = chance.randint(70, 190) if power_w < 20_000 else chance.randint(18, 40)
+        identity, power_w = chance.choice(
+            (("DEMO-AC-2", 10_800), ("DEMO-AC-2", 7_200), ("DEMO-DC-2", 43_000))
+        )
+        minutes = chance.randint(70, 190) if power_w < AC_BELOW_W else chance.randint(18, 40)
         plan.append(
-            PastSession(days_ago, chance.randint(7, 18), identity, uid, power_w, minutes, chance.randint(0, 25))
+            PastSession(
+                days_ago, chance.randint(7, 18), identity, uid, power_w, minutes, chance.randint(0, 25)
+            )
         )
     return plan
 
@@ -54,7 +62,9 @@ def seed_history(*, now: dt.datetime) -> None:
 
 def _tell(past: PastSession, *, now: dt.datetime, registers: dict[str, float]) -> None:
     station = ChargingStation.objects.get(identity=past.identity)
-    start = (now - dt.timedelta(days=past.days_ago)).replace(hour=past.hour, minute=7, second=0, microsecond=0)
+    start = (now - dt.timedelta(days=past.days_ago)).replace(
+        hour=past.hour, minute=7, second=0, microsecond=0
+    )
     charged_until = start + dt.timedelta(minutes=past.charging_min)
     begin_wh = registers.setdefault(past.identity, 1_204_000.0)
     reply = _say(
@@ -77,7 +87,9 @@ def _tell(past: PastSession, *, now: dt.datetime, registers: dict[str, float]) -
         at=charged_until,
     )
     for at, status in ((start, "charging"), (charged_until, "suspended_ev")):
-        message = messages.StatusNotification(evse_number=1, connector_number=1, status=status, occurred_at=at)
+        message = messages.StatusNotification(
+            evse_number=1, connector_number=1, status=status, occurred_at=at
+        )
         _say(station, message, at=at)
     end = charged_until + dt.timedelta(minutes=past.parked_min)
     _say(
@@ -90,7 +102,9 @@ def _tell(past: PastSession, *, now: dt.datetime, registers: dict[str, float]) -
         ),
         at=end,
     )
-    available = messages.StatusNotification(evse_number=1, connector_number=1, status="available", occurred_at=end)
+    available = messages.StatusNotification(
+        evse_number=1, connector_number=1, status="available", occurred_at=end
+    )
     _say(station, available, at=end)
 
 
@@ -100,7 +114,7 @@ def _readings(past: PastSession, *, start: dt.datetime, begin_wh: float) -> list
     total_s = past.charging_min * 60
     for second in range(0, total_s + 1, SAMPLE_EVERY_S):
         share = second / total_s
-        power = past.power_w * (1 if share < 0.7 else max(0.08, 1 - (share - 0.7) * 3))
+        power = past.power_w * (1 if share < TAPER_FROM else max(0.08, 1 - (share - TAPER_FROM) * 3))
         if second:
             register += power * SAMPLE_EVERY_S / 3600
         current = round(power / (3 * 231), 1)
@@ -120,7 +134,7 @@ def _readings(past: PastSession, *, start: dt.datetime, begin_wh: float) -> list
     return readings
 
 
-def _say(station: ChargingStation, message: object, *, at: dt.datetime) -> messages.Reply:
+def _say(station: ChargingStation, message: object, *, at: dt.datetime) -> Any:
     owner = dispatch.owner_of(type(message))
     if owner is None:
         raise LookupError(f"Nobody answers {type(message).__name__}")

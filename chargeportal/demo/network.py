@@ -29,8 +29,14 @@ class DemoPlace:
 
 
 PLACES = (
-    DemoPlace("stockholm-liljeholmen", "Liljeholmen", "Liljeholmstorget 7", "117 63", "Stockholm", "59.310600", "18.022900"),
-    DemoPlace("goteborg-lindholmen", "Lindholmen", "Lindholmspiren 5", "417 56", "Göteborg", "57.706700", "11.938200"),
+    DemoPlace(
+        "stockholm-liljeholmen", "Liljeholmen", "Liljeholmstorget 7", "117 63", "Stockholm",
+        "59.310600", "18.022900",
+    ),
+    DemoPlace(
+        "goteborg-lindholmen", "Lindholmen", "Lindholmspiren 5", "417 56", "Göteborg",
+        "57.706700", "11.938200",
+    ),
     DemoPlace("malmo-hyllie", "Hyllie", "Hyllie stationstorg 2", "215 32", "Malmö", "55.562600", "12.975600"),
     DemoPlace("umea-centrum", "Umeå centrum", "Rådhustorget 1", "903 26", "Umeå", "63.825100", "20.262900"),
 )  # fmt: skip

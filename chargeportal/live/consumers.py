@@ -27,6 +27,7 @@ class LivePageConsumer(AsyncJsonWebsocketConsumer):
     key: str
 
     async def connect(self) -> None:
+        """The page is known and allowed, and gets everything; or its socket is closed with the reason."""
         route = self.scope["url_route"]["kwargs"]
         topic, self.key = topic_named(route["topic"]), route.get("key", "")
         self.refresher: asyncio.Task[None] | None = None
@@ -41,7 +42,8 @@ class LivePageConsumer(AsyncJsonWebsocketConsumer):
         await self.channel_layer.group_add(GROUP, self.channel_name)
         self.refresher = asyncio.create_task(self._refresh_for_ever())
 
-    async def disconnect(self, code: int) -> None:
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels' signature
+        """No hint reaches this page any more."""
         if self.refresher is not None:
             self.refresher.cancel()
             await self.channel_layer.group_discard(GROUP, self.channel_name)
@@ -70,4 +72,6 @@ class LivePageConsumer(AsyncJsonWebsocketConsumer):
     def _render(self, changes: Changes) -> list[str]:
         language = self.scope.get("language") or translation.get_language()
         with translation.override(language):
-            return [str(fragment) for fragment in self.topic.fragments(self.scope.get("user"), self.key, changes)]
+            return [
+                str(fragment) for fragment in self.topic.fragments(self.scope.get("user"), self.key, changes)
+            ]

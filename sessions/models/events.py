@@ -30,7 +30,9 @@ class TransactionEvent(models.Model):
     occurred_at = models.DateTimeField(_("at"))
     received_at = models.DateTimeField(_("received"))
     offline = models.BooleanField(_("sent later"), default=False)
-    flags = ArrayField(models.CharField(max_length=40), default=list, blank=True, verbose_name=_("deviations"))
+    flags = ArrayField(
+        models.CharField(max_length=40), default=list, blank=True, verbose_name=_("deviations")
+    )
     payload = models.JSONField(_("payload"))
 
     class Meta:

@@ -19,17 +19,24 @@ class MeterSample(models.Model):
 
     pk = models.CompositePrimaryKey("station_id", "evse_number", "sampled_at", "context")
     station = models.ForeignKey(
-        ChargingStation, models.DO_NOTHING, db_constraint=False, related_name="+",
+        ChargingStation,
+        models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
         verbose_name=_("charging station"),
     )
     evse_number = models.PositiveSmallIntegerField(_("EVSE"))
     sampled_at = models.DateTimeField(_("at"))
     context = models.CharField(_("context"), max_length=24, help_text=_("OCPP ReadingContext"))
     session = models.ForeignKey(
-        ChargingSession, models.DO_NOTHING, null=True, db_constraint=False, related_name="samples",
+        ChargingSession,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        related_name="samples",
         verbose_name=_("charging session"),
     )
-    transaction_ref = models.CharField(_("transaction"), max_length=36, null=True)
+    transaction_ref = models.CharField(_("transaction"), max_length=36, null=True)  # noqa: DJ001 - hot table
     received_at = models.DateTimeField(_("received"))
     energy_wh = models.DecimalField(_("register (Wh)"), max_digits=14, decimal_places=3, null=True)
     power_w = models.FloatField(_("power (W)"), null=True)

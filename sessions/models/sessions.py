@@ -47,7 +47,7 @@ class ChargingSession(models.Model):
         ENDED = "ended", _("ended")
 
     class ChargingState(models.TextChoices):
-        """OCPP 2.x ChargingStateEnumType in our spelling; 1.6 sessions get theirs from the connector's status."""
+        """ChargingStateEnumType of OCPP 2.x in our spelling; in 1.6 the connector's status tells."""
 
         EV_CONNECTED = "ev_connected", _("connected, not charging yet")
         CHARGING = "charging", _("charging")
@@ -71,11 +71,18 @@ class ChargingSession(models.Model):
         IdToken, models.SET_NULL, null=True, blank=True, related_name="sessions", verbose_name=_("id token")
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="charging_sessions",
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="charging_sessions",
         verbose_name=_("driver"),
     )
     authorization_status = models.CharField(
-        _("authorisation"), max_length=20, blank=True, help_text=_("AuthorizationStatus given to the station, in our spelling")
+        _("authorisation"),
+        max_length=20,
+        blank=True,
+        help_text=_("AuthorizationStatus given to the station, in our spelling"),
     )
     remote_start_id = models.BigIntegerField(_("remote start"), null=True, blank=True)
     reservation_id = models.BigIntegerField(_("reservation"), null=True, blank=True)
@@ -95,11 +102,18 @@ class ChargingSession(models.Model):
         _("register at end (Wh)"), max_digits=14, decimal_places=3, null=True, blank=True
     )
     energy_wh = models.DecimalField(
-        _("energy (Wh)"), max_digits=14, decimal_places=3, null=True, blank=True,
+        _("energy (Wh)"),
+        max_digits=14,
+        decimal_places=3,
+        null=True,
+        blank=True,
         help_text=_("settled when the session has ended"),
     )
     flags = ArrayField(
-        models.CharField(max_length=40), default=list, blank=True, verbose_name=_("deviations"),
+        models.CharField(max_length=40),
+        default=list,
+        blank=True,
+        verbose_name=_("deviations"),
         help_text=_("what was odd about the data and tolerated"),
     )
     held_reason = models.CharField(
@@ -140,7 +154,8 @@ class ChargingSession(models.Model):
             models.Index(fields=("station", "-started_at"), name="session_by_station"),
             models.Index(fields=("-started_at",), name="session_by_start"),
             models.Index(
-                fields=("station", "remote_start_id"), condition=models.Q(remote_start_id__isnull=False),
+                fields=("station", "remote_start_id"),
+                condition=models.Q(remote_start_id__isnull=False),
                 name="session_by_remote_start",
             ),
         )

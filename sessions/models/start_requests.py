@@ -34,7 +34,10 @@ class StartRequest(models.Model):
         StationCommand, models.SET_NULL, null=True, related_name="start_request", verbose_name=_("command")
     )
     session = models.OneToOneField(
-        ChargingSession, models.SET_NULL, null=True, related_name="start_request",
+        ChargingSession,
+        models.SET_NULL,
+        null=True,
+        related_name="start_request",
         verbose_name=_("charging session"),
     )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
@@ -47,7 +50,9 @@ class StartRequest(models.Model):
         ordering = ("-requested_at",)
         constraints = (
             models.UniqueConstraint(
-                fields=("evse",), condition=models.Q(state="waiting"), name="start_request_one_waiting_per_evse"
+                fields=("evse",),
+                condition=models.Q(state="waiting"),
+                name="start_request_one_waiting_per_evse",
             ),
             models.CheckConstraint(
                 condition=~models.Q(state="started") | models.Q(session__isnull=False),

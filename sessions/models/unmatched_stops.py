@@ -8,7 +8,7 @@ from stations.models import ChargingStation
 
 
 class UnmatchedStop(models.Model):
-    """A StopTransaction with an unknown id (or -1): answered, kept, and matched later by a person or a rule."""
+    """A StopTransaction with an unknown id (or -1): answered, kept, and matched later by a person."""
 
     station = models.ForeignKey(
         ChargingStation, models.PROTECT, related_name="unmatched_stops", verbose_name=_("charging station")
@@ -23,7 +23,11 @@ class UnmatchedStop(models.Model):
     received_at = models.DateTimeField(_("received"))
     payload = models.JSONField(_("payload"))
     session = models.ForeignKey(
-        ChargingSession, models.SET_NULL, null=True, blank=True, related_name="unmatched_stops",
+        ChargingSession,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="unmatched_stops",
         verbose_name=_("matched session"),
     )
 

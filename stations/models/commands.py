@@ -31,7 +31,10 @@ class StationCommand(models.Model):
     kind = models.CharField(_("command"), max_length=30, help_text=_("a kind of stations.ocpp.requests"))
     parameters = models.JSONField(_("parameters"), default=dict)
     action = models.CharField(
-        _("action"), max_length=60, blank=True, help_text=_("as sent, in the spelling of the station's version")
+        _("action"),
+        max_length=60,
+        blank=True,
+        help_text=_("as sent, in the spelling of the station's version"),
     )
     payload = models.JSONField(_("payload"), null=True, help_text=_("as sent"))
     state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.QUEUED)
@@ -42,7 +45,9 @@ class StationCommand(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True)
     response = models.JSONField(_("answer"), null=True)
     detail = models.CharField(
-        _("the station's own word"), max_length=255, blank=True,
+        _("the station's own word"),
+        max_length=255,
+        blank=True,
         help_text=_("e.g. RebootRequired, or the code and text of a CALLERROR"),
     )
 
@@ -54,16 +59,15 @@ class StationCommand(models.Model):
             models.CheckConstraint(
                 condition=models.Q(state__in=["queued", "sent"], finished_at__isnull=True)
                 | models.Q(
-                    state__in=["accepted", "rejected", "error", "offline", "timed_out"], finished_at__isnull=False
+                    state__in=["accepted", "rejected", "error", "offline", "timed_out"],
+                    finished_at__isnull=False,
                 ),
                 name="command_finished_when_it_is",
             ),
         )
         indexes = (
             models.Index(fields=("station", "-requested_at"), name="command_by_station"),
-            models.Index(
-                fields=("station", "id"), condition=models.Q(state="queued"), name="command_queued"
-            ),
+            models.Index(fields=("station", "id"), condition=models.Q(state="queued"), name="command_queued"),
         )
 
     def __str__(self) -> str:

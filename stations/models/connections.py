@@ -28,14 +28,17 @@ class StationConnection(models.Model):
         ordering = ("-opened_at", "-id")
         constraints = (
             models.UniqueConstraint(
-                fields=("station",), condition=models.Q(closed_at__isnull=True),
+                fields=("station",),
+                condition=models.Q(closed_at__isnull=True),
                 name="connection_one_open_per_station",
             ),
         )
         indexes = (
             models.Index(fields=("station", "-opened_at"), name="connection_by_station"),
             models.Index(
-                fields=("gateway",), condition=models.Q(closed_at__isnull=True), name="connection_open_by_gateway"
+                fields=("gateway",),
+                condition=models.Q(closed_at__isnull=True),
+                name="connection_open_by_gateway",
             ),
         )
 

@@ -18,7 +18,9 @@ def validate_time_zone(value: str) -> None:
     Raises: ValidationError.
     """
     if value not in zoneinfo.available_timezones():
-        raise ValidationError(_("%(value)s is not a time zone, such as Europe/Stockholm."), params={"value": value})
+        raise ValidationError(
+            _("%(value)s is not a time zone, such as Europe/Stockholm."), params={"value": value}
+        )
 
 
 class LocationQuerySet(models.QuerySet["Location"]):
@@ -46,12 +48,20 @@ class Location(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     operator = models.ForeignKey(
-        Organisation, models.PROTECT, related_name="operated_locations", verbose_name=_("operator"),
+        Organisation,
+        models.PROTECT,
+        related_name="operated_locations",
+        verbose_name=_("operator"),
         limit_choices_to={"kind": Organisation.Kind.OPERATOR},
     )
     host = models.ForeignKey(
-        Organisation, models.PROTECT, null=True, blank=True, related_name="hosted_locations",
-        verbose_name=_("site host"), limit_choices_to={"kind": Organisation.Kind.HOST},
+        Organisation,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="hosted_locations",
+        verbose_name=_("site host"),
+        limit_choices_to={"kind": Organisation.Kind.HOST},
     )
     name = models.CharField(_("name"), max_length=120)
     address = models.CharField(_("address"), max_length=120)
@@ -64,8 +74,10 @@ class Location(models.Model):
         _("time zone"), max_length=60, default="Europe/Stockholm", validators=[validate_time_zone]
     )
     opening_hours = models.JSONField(
-        _("opening hours"), default=dict, blank=True,
-        help_text=_("OCPI Hours; {\"twentyfourseven\": true} for a place that never closes"),
+        _("opening hours"),
+        default=dict,
+        blank=True,
+        help_text=_('OCPI Hours; {"twentyfourseven": true} for a place that never closes'),
     )
     is_published = models.BooleanField(_("shown to drivers"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

@@ -60,7 +60,9 @@ class ChargingStation(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     identity = models.CharField(
-        _("identity"), max_length=48, validators=[identity_characters],
+        _("identity"),
+        max_length=48,
+        validators=[identity_characters],
         help_text=_("The last part of the address the charger connects to"),
     )
     name = models.CharField(_("name"), max_length=80, blank=True)
@@ -73,7 +75,8 @@ class ChargingStation(models.Model):
     password_digest = models.CharField(max_length=160, blank=True, editable=False)
     security_profile = models.PositiveSmallIntegerField(_("security profile"), default=1)
     allows_messages_before_boot = models.BooleanField(
-        _("tolerate messages before boot"), default=False,
+        _("tolerate messages before boot"),
+        default=False,
         help_text=_("For stations that send other messages before BootNotification was accepted"),
     )
     heartbeat_interval_s = models.PositiveIntegerField(_("heartbeat interval (s)"), default=300)
@@ -165,9 +168,7 @@ class Connector(models.Model):
 
     evse = models.ForeignKey(Evse, models.CASCADE, related_name="connectors", verbose_name=_("EVSE"))
     number = models.PositiveSmallIntegerField(_("number"), default=1)
-    standard = models.CharField(
-        _("type"), max_length=30, choices=Standard.choices, default=Standard.TYPE_2
-    )
+    standard = models.CharField(_("type"), max_length=30, choices=Standard.choices, default=Standard.TYPE_2)
     format = models.CharField(_("format"), max_length=10, choices=Format.choices, default=Format.SOCKET)
     max_voltage_v = models.PositiveIntegerField(_("maximum voltage (V)"), null=True, blank=True)
     max_current_a = models.PositiveIntegerField(_("maximum current (A)"), null=True, blank=True)

@@ -42,7 +42,11 @@ class StatusInterval(models.Model):
         ChargingStation, models.CASCADE, related_name="status_intervals", verbose_name=_("charging station")
     )
     connector = models.ForeignKey(
-        Connector, models.CASCADE, null=True, blank=True, related_name="status_intervals",
+        Connector,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="status_intervals",
         verbose_name=_("connector"),
     )
     status = models.CharField(_("status"), max_length=16, choices=ConnectorStatus.choices)
@@ -67,7 +71,8 @@ class StatusInterval(models.Model):
                 ),
             ),
             models.UniqueConstraint(
-                fields=("connector",), condition=models.Q(ended_at__isnull=True),
+                fields=("connector",),
+                condition=models.Q(ended_at__isnull=True),
                 name="status_one_present_per_connector",
             ),
             models.UniqueConstraint(

@@ -69,7 +69,12 @@ class Product:
     def manage(self, *words: str) -> str:
         """What the management command printed; it has succeeded."""
         result = subprocess.run(
-            programs.manage_command(*words), env=dict(self.env), cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+            programs.manage_command(*words),
+            env=dict(self.env),
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert result.returncode == 0, result.stderr[-3000:]
         return result.stdout
@@ -170,7 +175,12 @@ def run_python(product: Product, code: str) -> str:
     """What a piece of Python printed that ran inside the product's Django."""
     prelude = "import django; django.setup()\n"
     result = subprocess.run(
-        [sys.executable, "-c", prelude + code], env=dict(product.env), cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", prelude + code],
+        env=dict(product.env),
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout

@@ -21,7 +21,7 @@ SAMPLES = 20
 START_WH = 100_000
 STEP_WH = 60
 STEP_S = 20
-PASSWORD = "only-for-this-test-0123456789"  # noqa: S105
+PASSWORD = "only-for-this-test-0123456789"
 TRANSACTION_MESSAGES = ("StartTransaction", "MeterValues", "StopTransaction", "TransactionEvent")
 
 SEED = f"""
@@ -55,8 +55,8 @@ def station(product: Product, n: int) -> ChargingStation:
     """Every other one speaks 2.0.1; all come back quickly, as after a short outage."""
     station_class = SimulatedStation201 if n % 2 else SimulatedStation16
     return station_class(
-        url=product.ocpp_url, identity=f"CUT-{n:03}", password=PASSWORD, seed=n, ready_timeout_s=60, call_timeout_s=10,
-        backoff=Backoff(first_s=0.2, most_s=2.0),
+        url=product.ocpp_url, identity=f"CUT-{n:03}", password=PASSWORD, seed=n,
+        ready_timeout_s=60, call_timeout_s=10, backoff=Backoff(first_s=0.2, most_s=2.0),
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ async def charge_through_a_power_cut(product: Product, stations: Sequence[Chargi
 async def some_are_in_the_middle(stations: Sequence[ChargingStation]) -> None:
     """All have begun, and samples are on their way."""
     async with asyncio.timeout(90):
-        while not all(acknowledged_starts(each) for each in stations):
+        while not all(acknowledged_starts(each) for each in stations):  # noqa: ASYNC110 - no one event tells it
             await asyncio.sleep(0.02)
     unanswered = [entry for each in stations for entry in each.journal.unacknowledged(*TRANSACTION_MESSAGES)]
     assert unanswered, "the cut must come while messages are under way"
@@ -115,7 +115,9 @@ def check_acknowledged(product: Product, stations: Sequence[ChargingStation]) ->
     for each in stations:
         assert not each.journal.unacknowledged(*TRANSACTION_MESSAGES), each.identity
     expected = {
-        (f"CUT-{n:03}", START_WH + sample * STEP_WH) for n in range(STATIONS) for sample in range(1, SAMPLES + 1)
+        (f"CUT-{n:03}", START_WH + sample * STEP_WH)
+        for n in range(STATIONS)
+        for sample in range(1, SAMPLES + 1)
     }
     assert expected <= registers
     periodic = product.rows(

@@ -63,7 +63,9 @@ class Says:
             messages.MeterReading(sampled_at=self.later(minutes=minute), energy_wh=wh, power_w=11_000)
             for minute, wh in values
         )
-        self(messages.MeterValues(evse_number=evse_number, transaction_ref=transaction_ref, readings=readings))
+        self(
+            messages.MeterValues(evse_number=evse_number, transaction_ref=transaction_ref, readings=readings)
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -85,7 +87,9 @@ def card(driver: User) -> IdToken:
 def station(db: None) -> ChargingStation:
     operator = Organisation.objects.create(kind="operator", name="Operator")
     location = Location.objects.create(operator=operator, name="Square", address="Street 1", city="Umeå")
-    station = ChargingStation.objects.create(identity="STATION-1", location=location, max_power_kw=Decimal(22))
+    station = ChargingStation.objects.create(
+        identity="STATION-1", location=location, max_power_kw=Decimal(22)
+    )
     evse = Evse.objects.create(station=station, number=1, max_power_kw=Decimal(22))
     Connector.objects.create(evse=evse, number=1)
     return station

@@ -35,7 +35,9 @@ def test_a_driver_whose_account_is_closed_is_blocked(card: IdToken, driver: User
 
 
 def test_a_card_of_a_closed_organisation_is_blocked(card: IdToken) -> None:
-    IdToken.objects.update(organisation=Organisation.objects.create(kind="fleet", name="Gone", is_active=False))
+    IdToken.objects.update(
+        organisation=Organisation.objects.create(kind="fleet", name="Gone", is_active=False)
+    )
     assert authorization.judge_one("CARD1", now=NOON).status == "blocked"
 
 
@@ -46,7 +48,10 @@ def test_an_unknown_token_is_unknown(db: None) -> None:
 def test_many_tokens_are_judged_in_one_query(card: IdToken, django_assert_num_queries) -> None:
     with django_assert_num_queries(1):
         verdicts = authorization.judge(["card1", "CARD1", "NOBODY"], now=NOON)
-    assert {uid: verdict.status for uid, verdict in verdicts.items()} == {"CARD1": "accepted", "NOBODY": "unknown"}
+    assert {uid: verdict.status for uid, verdict in verdicts.items()} == {
+        "CARD1": "accepted",
+        "NOBODY": "unknown",
+    }
 
 
 def test_the_station_is_told_the_group_and_how_long_the_card_is_valid(says: Says, card: IdToken) -> None:

@@ -92,9 +92,14 @@ def test_a_2_x_session_tells_its_own_states(says_201: Says) -> None:
     for seq_no, minute, state in ((1, 5, "charging"), (2, 40, "suspended_ev")):
         says_201(
             TransactionUpdated(
-                transaction_ref="tx-1", evse_number=1, connector_number=1, id_token=None, seq_no=seq_no,
-                occurred_at=says_201.later(minutes=minute), charging_state=state,
-            )  # fmt: skip
+                transaction_ref="tx-1",
+                evse_number=1,
+                connector_number=1,
+                id_token=None,
+                seq_no=seq_no,
+                occurred_at=says_201.later(minutes=minute),
+                charging_state=state,
+            )
         )
     status(says_201, "occupied", minute=6)
     says_201.stop("tx-1")

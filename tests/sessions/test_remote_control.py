@@ -61,7 +61,8 @@ def test_a_2_x_session_is_recognised_by_its_remote_start_id(online: Says, driver
         id_token=IdTokenRef(asked.id_token.uid, "Central"), occurred_at=online.now, remote_start_id=asked.pk
     )
     asked.refresh_from_db()
-    assert asked.session is not None and asked.session.transaction_ref == "tx-1"
+    assert asked.session is not None
+    assert asked.session.transaction_ref == "tx-1"
 
 
 def test_an_offline_charger_refuses_and_nothing_is_stored(says: Says, driver: User) -> None:
@@ -79,7 +80,9 @@ def test_an_outlet_in_use_refuses(online: Says, driver: User) -> None:
 
 
 def test_a_faulted_outlet_refuses(online: Says, driver: User) -> None:
-    online(StatusNotification(evse_number=1, connector_number=1, status="faulted", error_code="GroundFailure"))
+    online(
+        StatusNotification(evse_number=1, connector_number=1, status="faulted", error_code="GroundFailure")
+    )
     with pytest.raises(StartRefused, match="out of service"):
         request(driver)
     assert StartRequest.objects.count() == 0

@@ -9,7 +9,13 @@ import pytest
 from accounts.models import IdToken, User
 from sessions.models import ChargingSession, MeterSample, TransactionEvent, UnmatchedStop
 from stations.models import Evse
-from stations.ocpp.messages import IdTokenRef, MeterReading, TransactionEnded, TransactionStarted, TransactionUpdated
+from stations.ocpp.messages import (
+    IdTokenRef,
+    MeterReading,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+)
 from tests.sessions.conftest import NOON, Says
 
 pytestmark = pytest.mark.django_db
@@ -22,19 +28,23 @@ def the_session() -> ChargingSession:
 def updated(seq_no: int, *, minute: float, wh: float, **changes: object) -> TransactionUpdated:
     at = NOON + dt.timedelta(minutes=minute)
     message = TransactionUpdated(
-        transaction_ref="tx-1", evse_number=1, connector_number=1, id_token=None, occurred_at=at, seq_no=seq_no,
-        trigger_reason="meter_value_periodic", readings=(MeterReading(sampled_at=at, energy_wh=wh, power_w=11_000),),
+        transaction_ref="tx-1", evse_number=1, connector_number=1, id_token=None, occurred_at=at,
+        seq_no=seq_no, trigger_reason="meter_value_periodic",
+        readings=(MeterReading(sampled_at=at, energy_wh=wh, power_w=11_000),),
     )  # fmt: skip
     return replace(message, **changes)  # type: ignore[arg-type]
 
 
 class TestOneDotSix:
-    def test_a_session_is_the_drivers_with_the_energy_between_its_registers(self, says: Says, driver: User) -> None:
+    def test_a_session_is_the_drivers_with_the_energy_between_its_registers(
+        self, says: Says, driver: User
+    ) -> None:
         reply = says.start()
         says.meter(reply.transaction_ref, (10, 2800), (20, 4600))
         says.stop(reply.transaction_ref)
         session = the_session()
-        assert reply.id_token_info is not None and reply.id_token_info.status == "accepted"
+        assert reply.id_token_info is not None
+        assert reply.id_token_info.status == "accepted"
         assert session.user == driver
         assert session.state == "ended"
         assert session.energy_wh == Decimal(11_000)
@@ -62,16 +72,20 @@ class TestOneDotSix:
 
     def test_an_unknown_card_is_stored_and_answered_invalid_and_the_session_is_held(self, says: Says) -> None:
         reply = says.start(id_token=IdTokenRef("STRANGER"))
-        assert reply.id_token_info is not None and reply.id_token_info.status == "unknown"
+        assert reply.id_token_info is not None
+        assert reply.id_token_info.status == "unknown"
         says.stop(reply.transaction_ref)
         session = the_session()
         assert (session.id_token_uid, session.user) == ("STRANGER", None)
         assert session.held_reason == "not_authorized"
 
-    def test_a_blocked_card_is_recorded_with_whose_it_is_but_not_billed_to_him(self, says: Says, card: IdToken) -> None:
+    def test_a_blocked_card_is_recorded_with_whose_it_is_but_not_billed_to_him(
+        self, says: Says, card: IdToken
+    ) -> None:
         IdToken.objects.update(blocked_at=NOON)
         reply = says.start()
-        assert reply.id_token_info is not None and reply.id_token_info.status == "blocked"
+        assert reply.id_token_info is not None
+        assert reply.id_token_info.status == "blocked"
         assert (the_session().id_token, the_session().user) == (card, None)
 
     def test_cards_are_compared_without_regard_to_case(self, says: Says, driver: User) -> None:
@@ -106,7 +120,9 @@ class TestOneDotSix:
         assert (stop.transaction_ref, stop.meter_stop_wh) == ("777", Decimal(12_000))
         assert ChargingSession.objects.count() == 0
 
-    def test_a_stop_with_id_minus_one_is_matched_to_the_one_running_session_of_its_card(self, says: Says) -> None:
+    def test_a_stop_with_id_minus_one_is_matched_to_the_one_running_session_of_its_card(
+        self, says: Says
+    ) -> None:
         says.start()
         says.stop("-1", id_token=IdTokenRef("CARD1"))
         assert the_session().state == "ended"

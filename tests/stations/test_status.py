@@ -18,7 +18,9 @@ def station() -> ChargingStation:
     return ChargingStation.objects.create(identity="STATION-1")
 
 
-def report(station: ChargingStation, status: str, *, minute: float = 0, evse: int = 1, **more: object) -> StatusReport:
+def report(
+    station: ChargingStation, status: str, *, minute: float = 0, evse: int = 1, **more: object
+) -> StatusReport:
     at = NOON + dt.timedelta(minutes=minute)
     fields = {"reported_at": at, "received_at": at, "connector_number": 1} | more
     return StatusReport(station_id=station.pk, evse_number=evse, status=status, **fields)  # type: ignore[arg-type]
@@ -49,7 +51,10 @@ def test_a_repeated_status_changes_nothing(station: ChargingStation) -> None:
 def test_a_new_error_code_is_a_change(station: ChargingStation) -> None:
     record_statuses([report(station, "faulted", error_code="GroundFailure")])
     record_statuses([report(station, "faulted", minute=1, error_code="HighTemperature")])
-    assert list(StatusInterval.objects.values_list("error_code", flat=True)) == ["HighTemperature", "GroundFailure"]
+    assert list(StatusInterval.objects.values_list("error_code", flat=True)) == [
+        "HighTemperature",
+        "GroundFailure",
+    ]
 
 
 def test_an_outdated_status_is_ignored(station: ChargingStation) -> None:
@@ -80,7 +85,10 @@ def test_many_stations_are_recorded_at_once() -> None:
     record_statuses([report(each, "available") for each in stations])
     record_statuses([report(each, "charging", minute=1) for each in stations])
     assert StatusInterval.objects.filter(status="charging", ended_at=None).count() == 20
-    assert StatusInterval.objects.filter(status="available", ended_at=NOON + dt.timedelta(minutes=1)).count() == 20
+    assert (
+        StatusInterval.objects.filter(status="available", ended_at=NOON + dt.timedelta(minutes=1)).count()
+        == 20
+    )
 
 
 def test_a_station_out_of_service_takes_its_free_evses_with_it(station: ChargingStation) -> None:
