@@ -30,6 +30,9 @@ from billing.rating.session import (
 from billing.rating.tariff import parse_tariff
 from chargeportal.common.money import round_half_up
 
+_NO_ENERGY = Decimal(0)
+_kind = reading.choice(PeriodKind)
+
 
 class InvalidCase(ValueError):
     """The case is not one that can be priced; the text names the field."""
@@ -65,8 +68,10 @@ def parse_session(source: Mapping[str, Any]) -> MeasuredSession:
     periods: list[MeasuredPeriod] = []
     earliest = _start(source, zone)
     for index, item in enumerate(listed):
-        path = f"periods[{index}]"
-        period = _period(reading.mapping(item, path), path, earliest=earliest, zone=zone)
+        try:
+            period = _period(reading.mapping(item, "period"), earliest=earliest, zone=zone)
+        except (InvalidTariff, InvalidSession) as error:
+            raise InvalidSession(f"periods[{index}].{error}") from None
         periods.append(period)
         earliest = period.end
     reservation = source.get("reservation") or {}
@@ -79,26 +84,20 @@ def parse_session(source: Mapping[str, Any]) -> MeasuredSession:
     )
 
 
-def _period(
-    source: Mapping[str, Any], path: str, *, earliest: datetime | None, zone: ZoneInfo
-) -> MeasuredPeriod:
-    start = _instant(source.get("start"), f"{path}.start", earliest=earliest, zone=zone)
-    seconds = reading.non_negative(source.get("seconds"), f"{path}.seconds")
+def _period(source: Mapping[str, Any], *, earliest: datetime | None, zone: ZoneInfo) -> MeasuredPeriod:
+    start = _instant(source.get("start"), "start", earliest=earliest, zone=zone)
+    seconds = reading.non_negative(source.get("seconds"), "seconds")
     if seconds > LONGEST_SESSION_S:
-        raise InvalidSession(f"{path}.seconds: at most ten years")
+        raise InvalidSession("seconds: at most ten years")
+    energy_kwh, power_kw, current_a = source.get("kwh"), source.get("power_kw"), source.get("current_a")
     return MeasuredPeriod(
-        start=start,
-        end=start + timedelta(microseconds=int(seconds * US_PER_S)),
-        kind=reading.choice(PeriodKind)(source.get("kind") or "CHARGING", f"{path}.kind"),
-        energy_wh=_optional(source, "kwh", path, reading.thousands) or Decimal(0),
-        power_w=_optional(source, "power_kw", path, reading.thousands),
-        current_a=_optional(source, "current_a", path, reading.non_negative),
+        start,
+        start + timedelta(microseconds=int(seconds * US_PER_S)),
+        _kind(source.get("kind") or "CHARGING", "kind"),
+        _NO_ENERGY if energy_kwh is None else reading.thousands(energy_kwh, "kwh"),
+        None if power_kw is None else reading.thousands(power_kw, "power_kw"),
+        None if current_a is None else reading.non_negative(current_a, "current_a"),
     )
-
-
-def _optional(source: Mapping[str, Any], name: str, path: str, read: Any) -> Decimal | None:
-    value = source.get(name)
-    return None if value is None else read(value, f"{path}.{name}")
 
 
 def _start(source: Mapping[str, Any], zone: ZoneInfo) -> datetime | None:
@@ -120,10 +119,12 @@ def _instant(value: Any, path: str, *, earliest: datetime | None, zone: ZoneInfo
     stated = _parsed(value, path)
     if stated.tzinfo is not None:
         return stated.astimezone(UTC)
-    first, second = (stated.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    if earliest is not None and first < earliest <= second:
-        return second
-    return first
+    first = stated.replace(tzinfo=zone)
+    second = first.replace(fold=1)
+    if earliest is not None and first.utcoffset() != second.utcoffset():
+        passes = first.astimezone(UTC), second.astimezone(UTC)
+        return passes[1] if passes[0] < earliest <= passes[1] else passes[0]
+    return first.astimezone(UTC)
 
 
 def _parsed(value: Any, path: str) -> datetime:
@@ -170,8 +171,8 @@ def _items(line: RatedLine) -> list[dict[str, Any]]:
 
 def _share(line: RatedLine, counted: int | Fraction) -> Fraction:
     if line.charge is Charge.ENERGY:
-        return Fraction(counted) / NWH_PER_KWH
-    return Fraction(counted) / (3600 * US_PER_S) if line.unit == "h" else Fraction(counted)
+        return Fraction(counted, NWH_PER_KWH)
+    return Fraction(counted, 3600 * US_PER_S) if line.unit == "h" else Fraction(counted)
 
 
 def _item(line: RatedLine, *, quantity: Fraction) -> dict[str, Any]:

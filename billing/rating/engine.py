@@ -59,13 +59,13 @@ def rate(session: MeasuredSession, *, tariff: Tariff) -> RatedSession:
 def _line(tally: Tally, *, tariff: Tariff, session: MeasuredSession) -> RatedLine:
     unit, per_unit = _UNITS[tally.charge]
     candidate = tally.candidate
-    quantity = Fraction(tally.counted + tally.rounded_up) / per_unit
+    quantity = Fraction(tally.counted + tally.rounded_up, per_unit)
     untaxed = tariff.tax_included is TaxIncluded.NOT_APPLICABLE
     amount = taxed(quantity * candidate.price, vat_rate=candidate.vat_rate, tariff=tariff)
     return RatedLine(
         charge=tally.charge,
         quantity=quantity,
-        measured=Fraction(tally.counted) / per_unit,
+        measured=Fraction(tally.counted, per_unit),
         unit=unit,
         unit_price=candidate.component.price,
         currency=tariff.currency,
@@ -83,16 +83,16 @@ def _line(tally: Tally, *, tariff: Tariff, session: MeasuredSession) -> RatedLin
 def _measured(tallies: Tallies) -> Quantities:
     clocks = tallies.clocks_us
     return Quantities(
-        energy_wh=Fraction(tallies.energy_nwh) / NWH_PER_WH,
-        charging_s=Fraction(clocks[PeriodKind.CHARGING]) / US_PER_S,
-        parking_s=Fraction(clocks[PeriodKind.PARKING]) / US_PER_S,
-        reservation_s=Fraction(clocks[PeriodKind.RESERVATION]) / US_PER_S,
+        energy_wh=Fraction(tallies.energy_nwh, NWH_PER_WH),
+        charging_s=Fraction(clocks[PeriodKind.CHARGING], US_PER_S),
+        parking_s=Fraction(clocks[PeriodKind.PARKING], US_PER_S),
+        reservation_s=Fraction(clocks[PeriodKind.RESERVATION], US_PER_S),
     )
 
 
 def _billed(tallies: Tallies) -> Quantities:
     def billed(charge: Charge, per_unit: int) -> Fraction:
-        return Fraction(sum(tally.counted + tally.rounded_up for tally in tallies.of(charge))) / per_unit
+        return Fraction(sum(tally.counted + tally.rounded_up for tally in tallies.of(charge)), per_unit)
 
     return Quantities(
         energy_wh=billed(Charge.ENERGY, NWH_PER_WH),

@@ -43,17 +43,21 @@ def sequence(value: Any, path: str) -> Sequence[Any]:
 
 def number(value: Any, path: str) -> Decimal:
     """Return the number exactly as it was written; a JSON float stands for its shortest decimal text."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
-        raise InvalidTariff(f"{path}: a number is needed")
-    try:
-        exact = Decimal(str(value))
-    except InvalidOperation:
-        raise InvalidTariff(f"{path}: a number is needed") from None
+    exact = value if isinstance(value, Decimal) else _from_text(value, path)
     if not exact.is_finite():
         raise InvalidTariff(f"{path}: a finite number is needed")
-    if exact.adjusted() > _MOST_DIGITS or exact.as_tuple().exponent < -_MOST_DIGITS:  # type: ignore[operator]
+    if exact and not -_MOST_DIGITS <= exact.adjusted() <= _MOST_DIGITS:
         raise InvalidTariff(f"{path}: a number of at most {_MOST_DIGITS} digits is needed")
     return exact
+
+
+def _from_text(value: Any, path: str) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise InvalidTariff(f"{path}: a number is needed")
+    try:
+        return Decimal(value if isinstance(value, int) else str(value))
+    except InvalidOperation:
+        raise InvalidTariff(f"{path}: a number is needed") from None
 
 
 def non_negative(value: Any, path: str) -> Decimal:
@@ -119,12 +123,12 @@ def weekdays(value: Any, path: str) -> frozenset[int]:
 
 def choice(options: type[Choice]) -> Callable[[Any, str], Choice]:
     """Return a reader of one of the enumeration's values."""
+    known = {option.value: option for option in options}
 
     def read(value: Any, path: str) -> Choice:
-        try:
-            return options(value)
-        except ValueError:
-            allowed = ", ".join(options)
-            raise InvalidTariff(f"{path}: {value!r} is none of {allowed}") from None
+        found = known.get(value) if isinstance(value, str) else None
+        if found is None:
+            raise InvalidTariff(f"{path}: {value!r} is none of {', '.join(options)}")
+        return found
 
     return read

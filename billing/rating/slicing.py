@@ -178,7 +178,7 @@ def _energy_points(whole: Slice, thresholds: Sequence[Count]) -> Iterator[tuple[
 
 def _part(whole: Count, share: Count, of: Count) -> Count:
     """Return whole x share / of, exactly."""
-    part = Fraction(whole * share) / of
+    part = Fraction(whole * share, of)
     return part.numerator if part.denominator == 1 else part
 
 

@@ -8,6 +8,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
@@ -36,10 +37,11 @@ class Command(BaseCommand):
             self._price(sys.stdin)
             return
         try:
-            with open(file, encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - read line by line
-                self._price(lines)
+            lines = Path(file).open(encoding="utf-8", errors="replace")  # noqa: SIM115 - closed just below
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from error
+        with lines:
+            self._price(lines)
 
     def _price(self, lines: TextIO) -> None:
         for answer in answers(lines):
