@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -63,7 +64,8 @@ class PostgresServer:
         """Settle the folders: as root they must be reachable by the service user."""
         self._user = service_user()
         key = sha256(str(self.home.resolve()).encode()).hexdigest()[:12]
-        if self._user is not None and not reachable_by_others(_existing(self.home)):
+        self._relocated = self._user is not None and not reachable_by_others(_existing(self.home))
+        if self._relocated:
             self.home = ROOT_STORE / key
         self.data = self.home / "data"
         self.socket_dir = self.home / "socket"
@@ -108,9 +110,11 @@ class PostgresServer:
         self._create_database()
 
     def stop(self) -> None:
-        """Leave the server stopped, its data safely on disk."""
+        """Leave the server stopped, its data safely on disk (a throw-away's relocated data gone)."""
         if self.process is not None:
             stop(self.process, with_signal=signal.SIGINT, patience_s=20)
+        if self._relocated and not self.durable:
+            shutil.rmtree(self.home, ignore_errors=True)
 
     def _make_folders(self) -> None:
         for folder in (self.home, self.data, self.socket_dir):

@@ -1,8 +1,16 @@
 """The state of the product as machines see it."""
 
 import pytest
+from django.db import connection
 
-from chargeportal.health.checks import note_worker_alive
+from chargeportal.health.checks import WORKER_FRESH_S, WORKER_KEY, examine, note_worker_alive
+
+
+@pytest.fixture(autouse=True)
+def _no_sign_of_life():
+    from django.core.cache import cache
+
+    cache.delete(WORKER_KEY)
 
 
 @pytest.mark.django_db
@@ -19,3 +27,76 @@ def test_healthz_names_every_part(client):
         "worker": "ok",
         "worker_seen_s_ago": 0,
     }
+
+
+@pytest.mark.django_db
+def test_a_worker_that_was_never_seen_makes_it_degraded_but_serving(client):
+    answer = client.get("/healthz/")
+
+    assert answer.status_code == 200
+    assert (answer.json()["status"], answer.json()["worker"]) == ("degraded", "down")
+
+
+@pytest.mark.django_db
+def test_a_worker_that_has_gone_quiet_is_down(time_machine):
+    time_machine.move_to("2026-11-20T12:00:00Z", tick=False)
+    note_worker_alive()
+    time_machine.shift(WORKER_FRESH_S)
+
+    assert examine().worker == "down"
+    assert examine().worker_seen_s_ago == WORKER_FRESH_S
+
+
+@pytest.mark.django_db
+def test_without_a_cache_it_serves_and_says_so(client, settings):
+    settings.CACHES = {
+        "default": settings.CACHES["default"] | {"LOCATION": "unix:///nowhere/valkey.sock?db=0"},
+    }
+    answer = client.get("/healthz/")
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "degraded",
+        "database": "ok",
+        "cache": "down",
+        "worker": "unknown",
+        "worker_seen_s_ago": None,
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_database_it_answers_503(client, monkeypatch):
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+
+    answer = client.get("/healthz/")
+
+    assert (answer.status_code, answer.json()["database"]) == (503, "down")
+
+
+def test_metrics_are_for_this_machine(client):
+    answer = client.get("/metrics")
+
+    assert answer.status_code == 200
+    assert b"# HELP django_http_requests_total" in answer.content or b"# TYPE" in answer.content
+
+
+@pytest.mark.parametrize(
+    ("extra", "status"),
+    [
+        ({"REMOTE_ADDR": "192.0.2.7"}, 403),
+        ({"HTTP_X_FORWARDED_FOR": "192.0.2.7"}, 403),
+        ({"REMOTE_ADDR": "192.0.2.7", "HTTP_AUTHORIZATION": "Bearer wrong"}, 403),
+        ({"REMOTE_ADDR": "192.0.2.7", "HTTP_AUTHORIZATION": "Bearer scrape-token"}, 200),
+    ],
+)
+def test_others_need_the_token_for_metrics(client, settings, extra, status):
+    settings.METRICS_TOKEN = "scrape-token"
+
+    assert client.get("/metrics", **extra).status_code == status
+
+
+def test_without_a_token_nobody_else_reads_the_metrics(client, settings):
+    settings.METRICS_TOKEN = ""
+
+    assert client.get("/metrics", REMOTE_ADDR="192.0.2.7", HTTP_AUTHORIZATION="Bearer ").status_code == 403
