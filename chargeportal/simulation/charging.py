@@ -42,6 +42,21 @@ class ChargingStation(SimulatedStation):
     Every method returns when the server has answered, or at once when the station is offline.
     """
 
+    def begin(self) -> None:
+        """As in every station; transactions that a loss of power cut off are reported as ended."""
+        if self.memory:
+            for transaction in self.memory.recall(self.evses):
+                transaction.stop_reason, transaction.ended_at = "PowerLoss", transaction.last.sampled_at
+                self.queue_ended(transaction, transaction.last, token=None)
+            self.memory.save(self.evses)
+        super().begin()
+
+    async def end_all(self, *, reason: str) -> None:
+        """No transaction runs, and the server has been told if it can be."""
+        for place in self.evses.values():
+            if place.transaction:
+                await self.stop(place.number, reason=reason)
+
     async def plug_in(self, evse: int = 1, *, car: Car | None = None, at: datetime | None = None) -> None:
         """A car's cable is in."""
         place = self.evses[evse]
@@ -77,6 +92,7 @@ class ChargingStation(SimulatedStation):
         )  # fmt: skip
         place.transaction = transaction
         await self._answered(self.queue_started(transaction, reading))
+        self._remember()
         if transaction.verdict in ("", "Accepted") and not transaction.over.is_set():
             place.outlet.close()
             await self._turn(place, "Charging", at=reading.sampled_at)
@@ -142,6 +158,7 @@ class ChargingStation(SimulatedStation):
         if transaction.is_exact:
             place.outlet.meter.register_wh = reading.energy_wh
         await self._answered(self.queue_ended(transaction, reading, token=token))
+        self._remember()
         if place.becomes_operative is not None:
             place.is_operative, place.becomes_operative = place.becomes_operative, None
         if finishing and not place.is_faulted:
@@ -274,6 +291,11 @@ class ChargingStation(SimulatedStation):
             await self._turn(place, "SuspendedEV", at=reading.sampled_at)
         if not transaction.over.is_set():
             await self._answered(self.queue_sample(transaction, reading))
+            self._remember()
+
+    def _remember(self) -> None:
+        if self.memory:
+            self.memory.save(self.evses)
 
     def _step_s(self, transaction: Transaction, left_s: float, left_wh: float) -> float:
         """Return the time to the next sample: sooner where the wanted energy is nearly reached."""

@@ -21,6 +21,7 @@ from chargeportal.simulation.clock import SimulatedClock
 from chargeportal.simulation.evse import Evse, Transaction
 from chargeportal.simulation.journal import Journal
 from chargeportal.simulation.link import Address, Backoff, CallRefused, Link, LinkError
+from chargeportal.simulation.memory import Memory
 from chargeportal.simulation.outbox import Outbox
 from chargeportal.simulation.outlet import Kind
 from chargeportal.simulation.speaker import Speaker
@@ -51,7 +52,7 @@ class SimulatedStation(ABC):
         firmware: str = "1.0.0", clock: SimulatedClock | None = None, seed: int | None = None,
         register_wh: float | None = None, sample_interval_s: float = 10.0, call_timeout_s: float = 30.0,
         backoff: Backoff | None = None, reboot_s: float = 2.0, ready_timeout_s: float | None = 15.0,
-        journal: Journal | None = None,
+        journal: Journal | None = None, memory: Memory | None = None,
     ) -> None:  # fmt: skip
         self.identity, self.kind, self.max_power_w = identity, kind, max_power_kw * 1000
         self.vendor, self.model, self.firmware = vendor, model, firmware
@@ -60,6 +61,7 @@ class SimulatedStation(ABC):
         self.sample_interval_s, self.call_timeout_s = sample_interval_s, call_timeout_s
         self.connection_timeout_s, self.reboot_s = 60.0, reboot_s
         self.journal = journal or Journal()
+        self.memory = memory
         self.on_remote_start: Callable[[Evse], Awaitable[None]] | None = None
         self.on_transaction: Callable[[Transaction], Awaitable[None]] | None = None
         self.evses = {
@@ -257,7 +259,7 @@ class SimulatedStation(ABC):
 
     def _new_evse(self, number: int, *, register_wh: float | None) -> Evse:
         chance = random.Random(self.chance.random())
-        register = chance.randrange(200_000, 9_000_000) if register_wh is None else register_wh
+        register = chance.randrange(2_000_000, 9_000_000) if register_wh is None else register_wh
         return Evse(
             number, kind=self.kind, max_power_w=self.max_power_w, register_wh=register, chance=chance,
             now=self.clock.now(),
