@@ -12,7 +12,15 @@ from django.utils import timezone
 from accounts.models import IdToken, Membership, Organisation, User
 from billing.models import PriceComponent, Tariff, TariffAssignment, TariffElement
 from sessions.models import ChargingSession
-from stations.models import ChargingStation, Connector, ConnectorStatus, Evse, Location, StationConnection, StatusInterval
+from stations.models import (
+    ChargingStation,
+    Connector,
+    ConnectorStatus,
+    Evse,
+    Location,
+    StationConnection,
+    StatusInterval,
+)
 
 PASSWORD = "a long enough password"
 
@@ -38,7 +46,9 @@ def make_place(operator: Organisation) -> Callable[..., Place]:
         location = Location.objects.create(
             operator=operator, name=name, address=f"{name} 1", city=city, **fields
         )
-        station = ChargingStation.objects.create(identity=f"STATION-{name}", name=f"Laddare {name}", location=location)
+        station = ChargingStation.objects.create(
+            identity=f"STATION-{name}", name=f"Laddare {name}", location=location
+        )
         evses = [
             Evse.objects.create(station=station, number=number, max_power_kw=Decimal(22)) for number in (1, 2)
         ]
@@ -131,9 +141,15 @@ def card(driver: User) -> IdToken:
 
 @pytest.fixture
 def make_session(driver: User, place: Place) -> Callable[..., ChargingSession]:
-    def make(*, number: int = 1, user: User | None = None, running: bool = False, **fields) -> ChargingSession:
+    def make(
+        *, number: int = 1, user: User | None = None, running: bool = False, **fields
+    ) -> ChargingSession:
         started = timezone.now() - dt.timedelta(days=0 if running else number, hours=2)
-        ended = {} if running else {"ended_at": started + dt.timedelta(hours=1), "state": "ended", "energy_wh": 12345}
+        ended = (
+            {}
+            if running
+            else {"ended_at": started + dt.timedelta(hours=1), "state": "ended", "energy_wh": 12345}
+        )
         return ChargingSession.objects.create(
             **{
                 "station": place.station,
