@@ -3,7 +3,9 @@
 By name, because this package imports no models. Run in threads of their own.
 """
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -132,6 +134,13 @@ def with_fresh_connection(function: Callable[..., Any], *arguments: Any, **optio
             raise
         connection.close()
         return function(*arguments, **options)
+
+
+def close_connection(together: threading.Barrier) -> None:
+    """Close this thread's connection, once all threads are here to close theirs."""
+    with suppress(threading.BrokenBarrierError):
+        together.wait(5)
+    connection.close()
 
 
 def _json(value: Any) -> str | None:

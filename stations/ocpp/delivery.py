@@ -8,6 +8,7 @@ over the queued rows heals a lost hint; Redis carries nothing that the rows do n
 
 import asyncio
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ COMMANDS = "ocpp:commands"
 CONNECTIONS = "ocpp:connections"
 OUTCOME = "ocpp:outcome:{id}"
 SWEEP_INTERVAL_S = 2.0
+POOL_THREADS = 2
 RECONNECT_PAUSE_S = 1.0
 WireCall = tuple[str, dict[str, Any]]  # action and payload
 _NOT_BEFORE_ACCEPTANCE = frozenset({
@@ -45,7 +47,7 @@ class Delivery:
     def __init__(self, connections: Connections, writer: Writer) -> None:
         self._connections = connections
         self._writer = writer
-        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="gateway-commands")
+        self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="gateway-commands")
         self._redis: redis.Redis | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._underway: set[int] = set()
@@ -63,10 +65,21 @@ class Delivery:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._close_database_connections()
         self._pool.shutdown(wait=False)
         if self._redis:
             with suppress(Exception):
                 await self._redis.aclose()
+
+    async def _close_database_connections(self) -> None:
+        """Each thread closes its own; the barrier keeps one thread from taking both turns."""
+        together = threading.Barrier(POOL_THREADS)
+        loop = asyncio.get_running_loop()
+        closing = (
+            loop.run_in_executor(self._pool, command_rows.close_connection, together)
+            for _ in range(POOL_THREADS)
+        )
+        await asyncio.gather(*closing, return_exceptions=True)
 
     def announce(self, connection: Connection) -> None:
         """Let the other processes close an older socket of this station."""

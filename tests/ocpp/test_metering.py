@@ -1,0 +1,130 @@
+"""Sampled values become one reading a time and context, in Wh, W, A, V, °C and percent."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from stations.ocpp import framing, translation
+from stations.ocpp.messages import MeterReading
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+REGISTER, POWER = "Energy.Active.Import.Register", "Power.Active.Import"
+
+
+def read_16(*values: dict[str, Any]) -> tuple[tuple[MeterReading, ...], tuple[str, ...]]:
+    payload = {
+        "connectorId": 1,
+        "meterValue": [{"timestamp": "2026-11-20T12:00:00Z", "sampledValue": list(values)}],
+    }
+    call = framing.Call("1", "MeterValues", payload, b"{}", [])
+    message = translation.BY_VERSION["1.6"].read_call(call, now=NOON)
+    return message.readings, message.flags
+
+
+def read_201(*values: dict[str, Any], version: str = "2.0.1") -> tuple[MeterReading, ...]:
+    payload = {
+        "evseId": 1,
+        "meterValue": [{"timestamp": "2026-11-20T13:00:00+01:00", "sampledValue": list(values)}],
+    }
+    call = framing.Call("1", "MeterValues", payload, b"{}", [])
+    readings: tuple[MeterReading, ...] = translation.BY_VERSION[version].read_call(call, now=NOON).readings
+    return readings
+
+
+ONE_READING: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
+    "a bare value is the register in Wh": ([{"value": "1234"}], {"energy_wh": 1234.0}),
+    "kWh become Wh": ([{"value": "12.345", "unit": "kWh"}], {"energy_wh": 12_345.0}),
+    "kW become W": ([{"value": "7.4", "measurand": POWER, "unit": "kW"}], {"power_w": 7_400.0}),
+    "Fahrenheit becomes Celsius": (
+        [{"value": "212", "measurand": "Temperature", "unit": "Fahrenheit"}], {"temperature_c": 100.0},
+    ),
+    "kelvin becomes Celsius": (
+        [{"value": "293.15", "measurand": "Temperature", "unit": "K"}], {"temperature_c": 20.0},
+    ),
+    "phases of power are added up": (
+        [{"value": str(n), "measurand": POWER, "phase": f"L{n}"} for n in (1, 2, 3)],
+        {"power_w": 6.0, "extra": {f"{POWER}/L{n}": float(n) for n in (1, 2, 3)}},
+    ),
+    "phases to neutral are the same phases, counted once": (
+        [{"value": "5", "measurand": POWER, "phase": phase} for phase in ("L1", "L1-N")],
+        {"power_w": 5.0, "extra": {f"{POWER}/L1": 5.0, f"{POWER}/L1-N": 5.0}},
+    ),
+    "a total is not added to its phases": (
+        [{"value": "10", "measurand": POWER}, {"value": "4", "measurand": POWER, "phase": "L1"}],
+        {"power_w": 10.0, "extra": {f"{POWER}/L1": 4.0}},
+    ),
+    "voltages are never added; line to line is kept apart": (
+        [
+            {"value": "230", "measurand": "Voltage", "phase": "L1-N"},
+            {"value": "231", "measurand": "Voltage", "phase": "L2"},
+            {"value": "400", "measurand": "Voltage", "phase": "L1-L2"},
+        ],
+        {"voltage_l1_v": 230.0, "voltage_l2_v": 231.0, "extra": {"Voltage/L1-L2": 400.0}},
+    ),
+    "the outlet counts, whichever comes first": (
+        [{"value": "110", "location": "Inlet"}, {"value": "100", "location": "Outlet"}],
+        {"energy_wh": 100.0, "extra": {f"{REGISTER}@Inlet": 110.0}},
+    ),
+    "the inlet is used where the outlet says nothing": (
+        [{"value": "110", "location": "Inlet"}], {"energy_wh": 110.0},
+    ),
+    "intervals and exports are kept apart": (
+        [
+            {"value": "3", "measurand": "Energy.Active.Import.Interval"},
+            {"value": "1", "measurand": "Energy.Active.Export.Register", "unit": "kWh"},
+        ],
+        {"extra": {"Energy.Active.Import.Interval": 3.0, "Energy.Active.Export.Register": 1000.0}},
+    ),
+    "signed data is kept to the byte and is no number": (
+        [{"value": 'OCMF|{"FV":"1.0"}|{}', "format": "SignedData"}, {"value": "7"}],
+        {
+            "energy_wh": 7.0,
+            "extra": {
+                "signed": [{"measurand": REGISTER, "data": 'OCMF|{"FV":"1.0"}|{}', "format": "SignedData"}]
+            },
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", ONE_READING)
+def test_a_rule_of_1_6(rule: str) -> None:
+    values, expected = ONE_READING[rule]
+    readings, flags = read_16(*values)
+    assert readings == (MeterReading(sampled_at=NOON, **expected),)
+    assert flags == ()
+
+
+def test_each_context_is_a_reading_of_its_own() -> None:
+    readings, _ = read_16(
+        {"value": "1", "context": "Transaction.Begin"}, {"value": "2", "context": "Transaction.End"}
+    )
+    assert [(each.context, each.energy_wh) for each in readings] == [
+        ("transaction_begin", 1.0),
+        ("transaction_end", 2.0),
+    ]
+
+
+@pytest.mark.parametrize("value", ["NaN", "inf", "1e300", "full", ""])
+def test_what_is_no_number_is_left_out_and_flagged(value: str) -> None:
+    readings, flags = read_16({"value": value}, {"value": "50", "measurand": "SoC"})
+    assert readings == (MeterReading(sampled_at=NOON, soc_percent=50.0),)
+    assert flags == ("bad_sample",)
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+def test_2_x_units_have_a_power_of_ten_and_times_an_offset(version: str) -> None:
+    readings = read_201(
+        {"value": 12.5, "unitOfMeasure": {"unit": "Wh", "multiplier": 3}},
+        {"value": 7.0, "measurand": POWER, "unitOfMeasure": {"unit": "kW"}},
+        version=version,
+    )
+    assert readings == (MeterReading(sampled_at=NOON, energy_wh=12_500.0, power_w=7_000.0),)
+
+
+def test_2_x_signed_values_are_kept_beside_the_number() -> None:
+    signed = {"signedMeterData": "YWJj", "signingMethod": "ECDSA", "encodingMethod": "OCMF", "publicKey": "k"}
+    (reading,) = read_201({"value": 9.0, "signedMeterValue": signed})
+    assert reading.energy_wh == 9.0
+    assert reading.extra == {"signed": [{"measurand": REGISTER, **signed}]}
