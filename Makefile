@@ -50,10 +50,12 @@ clean:
 
 # One environment: `run` installs what the product needs, `test` and `check` add their tools to it.
 .venv/.runtime: uv.lock pyproject.toml $(UV)
+	@echo "Installing the packages of uv.lock"
 	@$(UV) sync --quiet --frozen --inexact --no-dev --python .tools/bin/python
 	@touch $@
 
 .venv/.dev: uv.lock pyproject.toml $(UV)
+	@echo "Installing the packages of uv.lock"
 	@$(UV) sync --quiet --frozen --python .tools/bin/python
 	@touch .venv/.runtime $@
 

@@ -12,8 +12,9 @@ class ChargePortalConfig(AppConfig):
     label = "chargeportal"
 
     def ready(self) -> None:
-        """Bind `shared_task` to our Celery app in every process that uses Django."""
+        """Bind `shared_task` to our Celery app in every process that uses Django; register live pages."""
         from chargeportal import celery  # noqa: F401
+        from chargeportal.dashboards import live  # noqa: F401
 
         post_migrate.connect(make_partitions, sender=self)
 

@@ -1,6 +1,7 @@
 """Login by e-mail address (django-allauth), passwords and mail."""
 
 from chargeportal.settings import environment
+from chargeportal.settings.base import VAR_DIR
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
@@ -31,7 +32,10 @@ ACCOUNT_SESSION_REMEMBER = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "ChargePortal"
 
-EMAIL_BACKEND = environment.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+#: Until a mail server is named, mails are files in $VAR/mail.
+_BACKEND = "smtp" if environment.text("EMAIL_HOST") else "filebased"
+EMAIL_BACKEND = environment.text("EMAIL_BACKEND", f"django.core.mail.backends.{_BACKEND}.EmailBackend")
+EMAIL_FILE_PATH = VAR_DIR / "mail"
 EMAIL_HOST = environment.text("EMAIL_HOST", "localhost")
 EMAIL_PORT = environment.number("EMAIL_PORT", 25)
 EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")

@@ -10,14 +10,15 @@ _published = published_services(VAR_DIR)
 DATABASE_URL = environment.text("DATABASE_URL", _published.get("database_url", "postgresql:///chargeportal"))
 REDIS_URL = environment.text("REDIS_URL", _published.get("redis_url", "redis://127.0.0.1:6379/0"))
 
-DATABASES = {
-    "default": environment.database(DATABASE_URL)
-    | {
-        # Under ASGI a request runs in a worker thread that outlives it, so its connection is worth keeping.
-        "CONN_MAX_AGE": environment.number("DATABASE_CONN_MAX_AGE_S", 60),
-        "CONN_HEALTH_CHECKS": True,
-    },
+_database = environment.database(DATABASE_URL)
+# Under ASGI every request runs in a thread of its own, so connections are kept by a pool, not by the thread.
+# One process holds at most this many; PostgreSQL's max_connections must allow for all processes together.
+_database["OPTIONS"]["pool"] = {
+    "min_size": 1,
+    "max_size": environment.number("DATABASE_POOL_MAX", 20),
+    "timeout": 10,
 }
+DATABASES = {"default": _database | {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}}
 
 CACHES = {
     "default": {
@@ -26,7 +27,7 @@ CACHES = {
         "KEY_PREFIX": "chargeportal",
     },
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"  # pages work without the cache
 
 CHANNEL_LAYERS = {
     "default": {

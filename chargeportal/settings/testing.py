@@ -3,6 +3,7 @@
 from chargeportal.settings import *  # noqa: F403
 from chargeportal.settings import DATABASES, LOGGING, environment
 
+DATABASES["default"]["OPTIONS"].pop("pool")  # a test has one connection, and its database comes and goes
 DATABASES["default"]["TEST"] = {"TEMPLATE": environment.text("TEST_DATABASE_TEMPLATE") or None}
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

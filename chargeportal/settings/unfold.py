@@ -1,6 +1,75 @@
-"""The look and the navigation frame of the operator admin."""
+"""The look and the navigation of the operator admin."""
 
+from typing import Any
+
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+
+def _page(title: str | Promise, icon: str, name: str, permission: str) -> dict[str, Any]:
+    """An entry of the sidebar, for those who have the permission."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(name),
+        "permission": lambda request: request.user.has_perm(permission),
+    }
+
+
+_NAVIGATION = [
+    {
+        "title": _("Operations"),
+        "items": [
+            {"title": _("Network now"), "icon": "grid_view", "link": reverse_lazy("admin:index")},
+            _page(_("Charging sessions"), "bolt", "admin:charging_sessions_chargingsession_changelist",
+                  "charging_sessions.view_chargingsession"),
+            _page(_("Charging stations"), "ev_station", "admin:stations_chargingstation_changelist",
+                  "stations.view_chargingstation"),
+            _page(_("Locations"), "location_on", "admin:stations_location_changelist", "stations.view_location"),
+            _page(_("Commands"), "terminal", "admin:stations_stationcommand_changelist",
+                  "stations.view_stationcommand"),
+        ],
+    },
+    {
+        "title": _("History"),
+        "collapsible": True,
+        "items": [
+            _page(_("Status history"), "timeline", "admin:stations_statusinterval_changelist",
+                  "stations.view_statusinterval"),
+            _page(_("Connection history"), "lan", "admin:stations_stationconnection_changelist",
+                  "stations.view_stationconnection"),
+            _page(_("Boot history"), "power_settings_new", "admin:stations_bootrecord_changelist",
+                  "stations.view_bootrecord"),
+            _page(_("Start requests"), "touch_app", "admin:charging_sessions_startrequest_changelist",
+                  "charging_sessions.view_startrequest"),
+            _page(_("Stops without session"), "link_off", "admin:charging_sessions_unmatchedstop_changelist",
+                  "charging_sessions.view_unmatchedstop"),
+            _page(_("Audit trail"), "fact_check", "admin:accounts_auditentry_changelist",
+                  "accounts.view_auditentry"),
+        ],
+    },
+    {
+        "title": _("Prices and bills"),
+        "items": [
+            _page(_("Charge detail records"), "receipt_long", "admin:billing_cdr_changelist", "billing.view_cdr"),
+            _page(_("Tariffs"), "sell", "admin:billing_tariff_changelist", "billing.view_tariff"),
+        ],
+    },
+    {
+        "title": _("People and access"),
+        "items": [
+            _page(_("Users"), "group", "admin:accounts_user_changelist", "accounts.view_user"),
+            _page(_("Organisations"), "apartment", "admin:accounts_organisation_changelist",
+                  "accounts.view_organisation"),
+            _page(_("Id tokens"), "contactless", "admin:accounts_idtoken_changelist", "accounts.view_idtoken"),
+            _page(_("Token groups"), "workspaces", "admin:accounts_idtokengroup_changelist",
+                  "accounts.view_idtokengroup"),
+            _page(_("API keys"), "key", "admin:accounts_apikey_changelist", "accounts.view_apikey"),
+        ],
+    },
+]  # fmt: skip
 
 UNFOLD = {
     "SITE_TITLE": "ChargePortal",
@@ -8,19 +77,39 @@ UNFOLD = {
     "SITE_SUBHEADER": _("Operations"),
     "SITE_URL": "/",
     "SITE_SYMBOL": "ev_station",
-    "SHOW_HISTORY": True,
-    "SHOW_VIEW_ON_SITE": True,
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "BORDER_RADIUS": "6px",
+    "DASHBOARD_CALLBACK": "chargeportal.dashboards.network_page.add_network",
+    "STYLES": [
+        lambda request: static("css/tokens.css"),
+        lambda request: static("css/admin.css"),
+    ],
+    "SCRIPTS": [lambda request: static("js/admin.js"), lambda request: static("js/live.js")],
     "COLORS": {
-        # one accent, a deep green
+        "base": {
+            # greys with a breath of the accent's green
+            "50": "oklch(98.4% .003 160)",
+            "100": "oklch(96.5% .005 160)",
+            "200": "oklch(92.2% .007 160)",
+            "300": "oklch(86.8% .009 160)",
+            "400": "oklch(70.6% .014 160)",
+            "500": "oklch(54.8% .017 160)",
+            "600": "oklch(44.2% .017 160)",
+            "700": "oklch(34.5% .016 165)",
+            "800": "oklch(26.5% .014 165)",
+            "900": "oklch(19.5% .011 165)",
+            "950": "oklch(14.5% .009 165)",
+        },
         "primary": {
+            # one accent, a deep green
             "50": "oklch(97% .02 160)",
             "100": "oklch(94% .04 160)",
             "200": "oklch(88% .07 160)",
             "300": "oklch(79% .1 160)",
-            "400": "oklch(68% .12 160)",
-            "500": "oklch(57% .11 160)",
+            "400": "oklch(72% .12 160)",
+            "500": "oklch(66% .12 160)",
             "600": "oklch(47% .095 160)",
             "700": "oklch(40% .08 160)",
             "800": "oklch(34% .065 160)",
@@ -28,5 +117,5 @@ UNFOLD = {
             "950": "oklch(20% .04 160)",
         },
     },
-    "SIDEBAR": {"show_search": True, "show_all_applications": False},
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": _NAVIGATION},
 }
