@@ -62,7 +62,8 @@ class Car:
             return (0.0, 0.0, 0.0)
         current_a = min(offered_a, self.model.ac_max_a) * self._ac_taper() * _ramp(self.drawing_s, _AC_RAMP_S)
         used = min(phases, self.model.ac_phases)
-        return (current_a, current_a if used > 1 else 0.0, current_a if used > 2 else 0.0)
+        first, second, third = (current_a if phase < used else 0.0 for phase in range(3))
+        return (first, second, third)
 
     def dc_power_w(self, offered_w: float) -> float:
         """Return what it draws when `offered_w` is offered."""

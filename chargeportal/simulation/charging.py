@@ -18,6 +18,8 @@ logger = logging.getLogger("chargeportal.simulation")
 
 #: (seconds since the start, register in Wh, power in W)
 Sample = tuple[float, float, float]
+#: With less power than this the next sample comes when it comes.
+_WORTH_FORESEEING_W = 100.0
 
 
 class NotAuthorized(Exception):
@@ -33,7 +35,9 @@ class NotPossible(Exception):
 
 
 class ChargingStation(SimulatedStation):
-    """A station with drivers. Two ways to charge, which may not be mixed in one transaction:
+    """A station with drivers.
+
+    There are two ways to charge, which may not be mixed in one transaction:
 
     - `charge()` lets time pass and energy flow as the car and the outlet allow;
     - `report()` and the `offset_s`/`register_wh` arguments say exactly what the station reports and
@@ -246,7 +250,9 @@ class ChargingStation(SimulatedStation):
     def queue_ended(self, transaction: Transaction, reading: Reading, *, token: str | None) -> Sent:
         """The end is in the outbox."""
 
-    def queue_charging_state(self, transaction: Transaction, *, at: datetime) -> Sent | None:
+    def queue_charging_state(
+        self, transaction: Transaction, *, at: datetime  # noqa: ARG002 - for versions that tell
+    ) -> Sent | None:  # fmt: skip
         """The change of state is in the outbox, where the version reports it within transactions."""
         return None
 
@@ -300,7 +306,7 @@ class ChargingStation(SimulatedStation):
     def _step_s(self, transaction: Transaction, left_s: float, left_wh: float) -> float:
         """Return the time to the next sample: sooner where the wanted energy is nearly reached."""
         power_w = transaction.last.power_w or 0.0
-        until_enough_s = left_wh * 3600 / power_w if power_w > 100 else self.sample_interval_s
+        until_enough_s = left_wh * 3600 / power_w if power_w > _WORTH_FORESEEING_W else self.sample_interval_s
         return max(0.2, min(self.sample_interval_s, left_s, until_enough_s))
 
     @staticmethod

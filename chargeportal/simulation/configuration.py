@@ -6,6 +6,7 @@ _MEASURANDS = (
     "Energy.Active.Import.Register", "Power.Active.Import", "Current.Import", "Voltage",
     "Current.Offered", "Power.Offered", "SoC", "Temperature",
 )  # fmt: skip
+_LONGEST_VALUE = 500
 
 
 @dataclass(slots=True)
@@ -94,4 +95,4 @@ def _fits(name: str, key: Key, value: str) -> bool:
         return value.lower() in ("true", "false")
     if name.endswith("Data") and value:  # one unknown measurand refuses the whole list (1.6 §5.3)
         return all(word.strip() in _MEASURANDS for word in value.split(","))
-    return len(value) <= 500
+    return len(value) <= _LONGEST_VALUE

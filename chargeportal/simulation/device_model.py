@@ -102,7 +102,7 @@ class DeviceModel:
 
     def report(self, *, only_configuration: bool) -> list[datatypes.ReportDataType]:
         """Return the entries of a base report."""
-        return list(self._entries(only_configuration))
+        return list(self._entries(only_configuration=only_configuration))
 
     def _find(self, wanted: dict[str, Any]) -> tuple[Variable | None, str]:
         component, variable = wanted["component"], wanted["variable"]
@@ -115,7 +115,7 @@ class DeviceModel:
         known = any(key[0] == name and key[2] == evse_id for key in self._variables)
         return None, "UnknownVariable" if known else "UnknownComponent"
 
-    def _entries(self, only_configuration: bool) -> Iterator[datatypes.ReportDataType]:
+    def _entries(self, *, only_configuration: bool) -> Iterator[datatypes.ReportDataType]:
         for (component, name, evse_id), variable in self._variables.items():
             if only_configuration and variable.mutability == "ReadOnly":
                 continue

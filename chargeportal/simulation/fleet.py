@@ -26,7 +26,7 @@ from chargeportal.simulation.outlet import Kind
 from chargeportal.simulation.station16 import SimulatedStation16
 from chargeportal.simulation.station201 import SimulatedStation201
 
-DEMO_PASSWORD = "charge-demo-station"
+DEMO_PASSWORD = "charge-demo-station"  # noqa: S105 - the published one of the demonstration
 #: DEMO0001 is the demo driver's own card: the simulated drivers leave it to the person who tries it out.
 DEMO_TOKENS = tuple(f"DEMO{number:04d}" for number in range(1, 13))
 FLEET_TOKENS = DEMO_TOKENS[1:]
@@ -96,7 +96,7 @@ class DemoFleet:
 
     def __init__(self, *, url: str, memory_folder: Path | None = None, seed: int | None = None) -> None:
         self._url, self._folder = url, memory_folder
-        self._chance = random.Random(seed)
+        self._chance = random.Random(seed)  # noqa: S311 - no secret
         self._tokens = TokenPool(FLEET_TOKENS, chance=self._chance)
         self.stations: list[ChargingStation] = []
 

@@ -103,7 +103,8 @@ class Link:
         chance: random.Random,
     ) -> None:
         self.address = address
-        self.up = asyncio.Event()
+        self.down = asyncio.Event()
+        self.down.set()
         self.refused_with: int | None = None
         self.last_error = ""
         self._speaker, self._opened, self._closed = speaker, opened, closed
@@ -113,7 +114,6 @@ class Link:
         self._lost: asyncio.Future[None] | None = None
         self._may_connect = asyncio.Event()
         self._may_connect.set()
-        self.failed = asyncio.Event()
 
     @property
     def is_up(self) -> bool:
@@ -198,19 +198,18 @@ class Link:
 
     def _note(self, error: str) -> None:
         self.last_error = error
-        self.failed.set()
         logger.debug("%s: %s", self.address.identity, error)
 
     async def _serve(self, socket: ClientConnection) -> None:
         lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._socket, self._point, self._lost = socket, self._speaker(socket), lost
-        self.up.set()
+        self.down.clear()
         opening = asyncio.ensure_future(self._opened())
         try:
             await self._point.start()
         finally:
             self._socket = self._point = self._lost = None
-            self.up.clear()
+            self.down.set()
             lost.set_result(None)
             self._closed()
             opening.cancel()

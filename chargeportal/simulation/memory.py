@@ -30,6 +30,8 @@ class Memory:
             content = json.loads(self._path.read_text())
         except (OSError, ValueError):
             return []
+        if not isinstance(content, dict):
+            return []
         interrupted = []
         for number, evse in evses.items():
             kept = content.get(str(number))

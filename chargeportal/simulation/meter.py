@@ -29,7 +29,7 @@ class Meter:
 
     def __init__(self, *, register_wh: float = 0.0, chance: random.Random | None = None) -> None:
         self.register_wh = register_wh
-        self._chance = chance or random.Random(0)
+        self._chance = chance or random.Random(0)  # noqa: S311 - no secret
         self._voltage_v = [_NOMINAL_V + self._chance.uniform(-2.5, 2.5) for _ in range(3)]
         self._last = Measured(register_wh, 0.0, NO_CURRENT, self._voltages(), 1.0)
 

@@ -1,4 +1,5 @@
 """What a simulated OCPP 1.6 station answers to the server's calls."""
+# ruff: noqa: A002, ARG002, D102 - the hooks of the `ocpp` package, with the standard's argument names
 
 from typing import Any
 
@@ -20,7 +21,7 @@ class Speaker16(Speaker, ChargePoint):
         if place:
             place.awaits_remote_start = True
         self._started_at = place
-        return call_result.RemoteStartTransaction(status=_start_stop(place is not None))
+        return call_result.RemoteStartTransaction(status=_start_stop(accepted=place is not None))
 
     @after(enums.Action.remote_start_transaction)
     def after_remote_start(self, id_tag: str, **_: Any) -> None:
@@ -32,7 +33,7 @@ class Speaker16(Speaker, ChargePoint):
     @on(enums.Action.remote_stop_transaction)
     def on_remote_stop(self, transaction_id: int) -> Any:
         found = self.station.transaction_named(transaction_id) is not None
-        return call_result.RemoteStopTransaction(status=_start_stop(found))
+        return call_result.RemoteStopTransaction(status=_start_stop(accepted=found))
 
     @after(enums.Action.remote_stop_transaction)
     def after_remote_stop(self, transaction_id: int) -> None:
@@ -116,5 +117,5 @@ class Speaker16(Speaker, ChargePoint):
         return [place for place in self.station.evses.values() if place.number == connector_id]
 
 
-def _start_stop(accepted: bool) -> enums.RemoteStartStopStatus:
+def _start_stop(*, accepted: bool) -> enums.RemoteStartStopStatus:
     return enums.RemoteStartStopStatus.accepted if accepted else enums.RemoteStartStopStatus.rejected

@@ -1,4 +1,5 @@
 """What a simulated OCPP 2.0.1 station answers to the server's calls."""
+# ruff: noqa: A002, ARG002, D102 - the hooks of the `ocpp` package, with the standard's argument names
 
 from typing import Any
 
@@ -22,7 +23,7 @@ class Speaker201(Speaker, ChargePoint):
         if place:
             place.awaits_remote_start = True
         self._started_at = place
-        return call_result.RequestStartTransaction(status=_start_stop(place is not None))
+        return call_result.RequestStartTransaction(status=_start_stop(accepted=place is not None))
 
     @after(enums.Action.request_start_transaction)
     def after_request_start(self, id_token: dict[str, Any], remote_start_id: int, **_: Any) -> None:
@@ -38,7 +39,7 @@ class Speaker201(Speaker, ChargePoint):
     @on(enums.Action.request_stop_transaction)
     def on_request_stop(self, transaction_id: str, **_: Any) -> Any:
         found = self.station.transaction_named(transaction_id) is not None
-        return call_result.RequestStopTransaction(status=_start_stop(found))
+        return call_result.RequestStopTransaction(status=_start_stop(accepted=found))
 
     @after(enums.Action.request_stop_transaction)
     def after_request_stop(self, transaction_id: str, **_: Any) -> None:
@@ -158,6 +159,6 @@ class Speaker201(Speaker, ChargePoint):
         await self.station.reboot(reason="RemoteReset", stop_reason="SoftReset", graceful=True)
 
 
-def _start_stop(accepted: bool) -> enums.RequestStartStopStatusEnumType:
+def _start_stop(*, accepted: bool) -> enums.RequestStartStopStatusEnumType:
     status = enums.RequestStartStopStatusEnumType
     return status.accepted if accepted else status.rejected

@@ -1,4 +1,5 @@
 """A simulated OCPP 1.6J station."""
+# ruff: noqa: D102 - `SimulatedStation` and `ChargingStation` say what their hooks are for
 
 from datetime import datetime
 from typing import Any
@@ -50,7 +51,7 @@ class SimulatedStation16(ChargingStation):
         super().set_heartbeat_interval(interval_s)
         self.configuration.write("HeartbeatInterval", str(round(self.heartbeat_interval_s)))
 
-    def boot_message(self, reason: str) -> Any:
+    def boot_message(self, reason: str) -> Any:  # noqa: ARG002 - 1.6 does not tell why
         return call.BootNotification(
             charge_point_vendor=self.vendor, charge_point_model=self.model,
             charge_point_serial_number=self.identity[:25], firmware_version=self.firmware,

@@ -1,4 +1,5 @@
 """A simulated OCPP 2.0.1 station."""
+# ruff: noqa: D102 - `SimulatedStation` and `ChargingStation` say what their hooks are for
 
 from datetime import datetime
 from typing import Any
@@ -38,7 +39,7 @@ class SimulatedStation201(ChargingStation):
     new_id_each_time = False
     speaker_class = Speaker201
 
-    def __init__(self, *, identity: str, id_token_type: str = "ISO14443", **options: Any) -> None:
+    def __init__(self, *, identity: str, id_token_type: str = "ISO14443", **options: Any) -> None:  # noqa: S107
         super().__init__(identity=identity, **options)
         self.id_token_type = id_token_type
         self.device_model = DeviceModel(
@@ -148,7 +149,7 @@ class SimulatedStation201(ChargingStation):
     def _id_token(self, token: str) -> datatypes.IdTokenType:
         return datatypes.IdTokenType(id_token=token, type=enums.IdTokenEnumType(self.id_token_type))
 
-    def _queue(
+    def _queue(  # noqa: PLR0913 - a transaction event has this many parts
         self, transaction: Transaction, event: str, trigger: str, reading: Reading | None, *,
         context: str = "Sample.Periodic", token: str | None = None, at: datetime | None = None,
         stopped_reason: str | None = None, with_evse: bool = False,

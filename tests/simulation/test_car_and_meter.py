@@ -1,5 +1,6 @@
 """Cars, meters and outlets behave like real ones."""
 
+import itertools
 import random
 
 import pytest
@@ -18,7 +19,7 @@ from chargeportal.simulation.outlet import Outlet
 
 
 def outlet(*, kind: str = "ac", max_power_w: float = 22_000, seed: int = 1) -> Outlet:
-    return Outlet(kind=kind, max_power_w=max_power_w, register_wh=500_000, chance=random.Random(seed))
+    return Outlet(kind=kind, max_power_w=max_power_w, register_wh=500_000, chance=random.Random(seed))  # noqa: S311
 
 
 def charging(car: Car, **options: object) -> Outlet:
@@ -60,7 +61,7 @@ def test_the_register_never_falls_and_grows_by_no_more_than_the_outlet_can_give(
     for _ in range(600):
         place.advance(10)
         registers.append(place.read().measured.energy_wh)
-    growths = [after - before for before, after in zip(registers, registers[1:], strict=False)]
+    growths = [after - before for before, after in itertools.pairwise(registers)]
     assert min(growths) >= 0
     assert max(growths) <= 22_000 * 10 / 3600 * 1.03
 
@@ -138,6 +139,6 @@ def test_state_of_charge_is_known_only_over_a_dc_cable():
 
 
 def test_only_cars_that_take_dc_come_to_a_dc_outlet():
-    chance = random.Random(5)
+    chance = random.Random(5)  # noqa: S311
     names = {arriving_car(chance, dc=True).model.name for _ in range(200)}
     assert names == {name for name, model in CAR_MODELS.items() if model.takes_dc}

@@ -13,7 +13,7 @@ from chargeportal.simulation.station201 import SimulatedStation201
 
 async def until(condition: Any) -> None:
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - any condition at all
             await asyncio.sleep(0.01)
 
 
@@ -175,7 +175,8 @@ async def test_a_1_6_station_shows_and_changes_its_configuration(csms, make):
     async with make(SimulatedStation16) as station:
         everything = await ask(csms, call16.GetConfiguration())
         assert len(everything.configuration_key) > 20
-        some = await ask(csms, call16.GetConfiguration(key=["NumberOfConnectors", "Nonsense", "AuthorizationKey"]))
+        keys = ["NumberOfConnectors", "Nonsense", "AuthorizationKey"]
+        some = await ask(csms, call16.GetConfiguration(key=keys))
         assert some.configuration_key == [{"key": "NumberOfConnectors", "readonly": True, "value": "2"}]
         assert some.unknown_key == ["Nonsense", "AuthorizationKey"]
         answers = [

@@ -18,6 +18,7 @@ from chargeportal.simulation.fleet import DEMO_PASSWORD, STATION_CLASSES
 from chargeportal.simulation.single import Errand, run_forever, run_once
 from chargeportal.simulation.station import NeverReady
 
+READY_TIMEOUT_S = 20.0
 _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
 
@@ -117,7 +118,7 @@ def _station(options: dict[str, Any], errand: Errand) -> ChargingStation:
         url=options["url"] or own_ocpp_url(), identity=options["identity"], password=options["password"],
         kind=options["kind"], evses=options["evses"], max_power_kw=most_kw, clock=clock,
         sample_interval_s=options["interval"], seed=options["seed"],
-        ready_timeout_s=None if options["forever"] else 20.0,
+        ready_timeout_s=None if options["forever"] else READY_TIMEOUT_S,
     )  # fmt: skip
 
 
