@@ -11,7 +11,7 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Install the pricing port and the receivers of session facts."""
-        from billing import pricing, receivers  # noqa: F401  (import registers the receivers)
+        from billing import pricing, receivers  # noqa: F401 - the import registers the receivers
         from sessions import ports
 
         ports.install_pricing(pricing.SessionPricing())

@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Prefetch, Q
-
-from billing.models import PriceComponent, Tariff, TariffAssignment, TariffElement
-from stations.models import Evse
+from billing.models import PriceComponent, Tariff
+from billing.tariff_selection import tariffs_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +32,7 @@ class PriceList:
 
 def price_lists(evse_ids: Iterable[int], *, at: dt.datetime) -> dict[int, PriceList]:
     """The price list that holds at each outlet at that time; outlets without one are left out."""
-    places = dict(Evse.objects.filter(pk__in=list(evse_ids)).values_list("pk", "station__location_id"))
-    assignments = list(_assignments(places, at=at))
-    found = {}
-    for evse_id, location_id in places.items():
-        holding = _most_specific(assignments, evse_id=evse_id, location_id=location_id)
-        if holding is not None:
-            found[evse_id] = price_list_of(holding.tariff)
-    return found
+    return {evse_id: price_list_of(tariff) for evse_id, tariff in tariffs_at(evse_ids, at=at).items()}
 
 
 def price_list_of(tariff: Tariff) -> PriceList:
@@ -64,28 +55,6 @@ def price_list_of(tariff: Tariff) -> PriceList:
         includes_vat=tariff.tax_included != Tariff.TaxIncluded.NOT_APPLICABLE,
         varies=restricted or any(len(listed) > 1 for listed in components.values()),
     )
-
-
-def _assignments(places: dict[int, int | None], *, at: dt.datetime) -> Iterable[TariffAssignment]:
-    elements = TariffElement.objects.order_by("position").prefetch_related("price_components")
-    here = Q(evse__in=list(places)) | Q(location__in={place for place in places.values() if place})
-    return (
-        TariffAssignment.objects.filter(here | Q(evse=None, location=None), valid_from__lte=at)
-        .filter(Q(valid_until=None) | Q(valid_until__gt=at))
-        .select_related("tariff")
-        .prefetch_related(Prefetch("tariff__elements", queryset=elements))
-        .order_by("-valid_from", "-pk")
-    )
-
-
-def _most_specific(
-    assignments: list[TariffAssignment], *, evse_id: int, location_id: int | None
-) -> TariffAssignment | None:
-    """The outlet's own before the location's before the one for everywhere else; of equals the newest."""
-    of_outlet = (a for a in assignments if a.evse_id == evse_id)
-    of_location = (a for a in assignments if location_id is not None and a.location_id == location_id)
-    of_rest = (a for a in assignments if a.evse_id is None and a.location_id is None)
-    return next((a for group in (of_outlet, of_location, of_rest) for a in group), None)
 
 
 def _price_incl_vat(tariff: Tariff, component: PriceComponent) -> Decimal:

@@ -1,0 +1,154 @@
+"""Prices sessions: the live cost and the CDR come from here, and both from the one rating engine."""
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from billing import rating
+from billing.models import Cdr, Tariff
+from billing.tariff_selection import tariff_for
+from chargeportal.common.money import Money, round_half_up
+from sessions import clocks
+from sessions.models import ChargingSession
+from sessions.ports import Price, PricedLine
+
+QUANTITY_DIGITS = 6
+FREE_CURRENCY = "SEK"
+
+
+@dataclass(frozen=True, slots=True)
+class RatedNow:
+    """A session rated until an instant: the tariff that held at its start, its periods and its lines."""
+
+    tariff: Tariff | None
+    time_zone: str
+    periods: tuple[clocks.MeasuredPeriod, ...]
+    lines: tuple[PricedLine, ...]
+    currency: str
+
+    def spent_s(self, kind: str) -> int:
+        """Whole seconds on one of the clocks."""
+        lengths = (period.end - period.start for period in self.periods if period.kind == kind)
+        return round(sum(lengths, dt.timedelta()).total_seconds())
+
+    def total(self, field: str) -> Decimal:
+        """The sum of one amount over the lines, in the currency's minor unit."""
+        return sum((getattr(line, field) for line in self.lines), Money.zero(self.currency).rounded().amount)
+
+
+class SessionPricing:
+    """The pricing port's implementation."""
+
+    def price(self, session: ChargingSession, *, now: dt.datetime) -> Price | None:
+        """The CDR's price when there is one, else as if it ended ``now``; None where nothing costs."""
+        cdr = Cdr.objects.filter(session=session).select_related("tariff").prefetch_related("lines").first()
+        if cdr is not None:
+            return price_of_cdr(cdr)
+        rated = rate_until(session, now=now)
+        return None if rated.tariff is None else _price(rated)
+
+    def totals(self, session_ids: list[int]) -> dict[int, tuple[Decimal, str]]:
+        """(total including VAT, currency) of those sessions that have a CDR, in one query."""
+        rows = Cdr.objects.filter(session__in=session_ids).values_list(
+            "session", "total_incl_vat", "currency"
+        )
+        return {session_id: (total, currency) for session_id, total, currency in rows}
+
+
+def rate_until(session: ChargingSession, *, now: dt.datetime) -> RatedNow:
+    """The session rated to its end, or to ``now`` while it runs, by the tariff that held at its start."""
+    tariff = tariff_for(session.evse_id, at=session.started_at)
+    location = session.station.location
+    time_zone = location.time_zone if location else settings.TIME_ZONE
+    periods = tuple(clocks.measured_periods(session, now=now))
+    if tariff is None:
+        return RatedNow(None, time_zone, periods, (), FREE_CURRENCY)
+    rated = rating.rate(
+        rating.MeasuredSession(
+            periods=tuple(
+                rating.MeasuredPeriod(
+                    start=period.start,
+                    end=period.end,
+                    kind=rating.PeriodKind(period.kind),
+                    energy_wh=period.energy_wh,
+                )
+                for period in periods
+                if period.end > period.start or period.energy_wh
+            ),
+            time_zone=ZoneInfo(time_zone),
+            register_start_wh=session.meter_start_wh,
+        ),
+        tariff=rating.parse_tariff(tariff.as_ocpi()),
+    )
+    return RatedNow(tariff, time_zone, periods, tuple(_line(line) for line in rated.lines), tariff.currency)
+
+
+def price_of_cdr(cdr: Cdr) -> Price:
+    """The price as it was charged."""
+    return Price(
+        currency=cdr.currency,
+        total_excl_vat=cdr.total_excl_vat,
+        total_vat=cdr.total_vat,
+        total_incl_vat=cdr.total_incl_vat,
+        lines=tuple(
+            PricedLine(
+                dimension=line.dimension,
+                quantity=line.quantity,
+                unit=line.unit,
+                unit_price=line.unit_price,
+                price_includes_vat=line.price_includes_vat,
+                vat_rate=line.vat_rate,
+                amount_excl_vat=line.amount_excl_vat,
+                amount_vat=line.amount_vat,
+                amount_incl_vat=line.amount_incl_vat,
+                trace=line.trace,
+            )
+            for line in cdr.lines.all()
+        ),
+        tariff_name=cdr.tariff.name if cdr.tariff else "",
+        is_final=True,
+        charging_s=cdr.charging_s,
+        parking_s=cdr.parking_s,
+    )
+
+
+def _price(rated: RatedNow) -> Price:
+    return Price(
+        currency=rated.currency,
+        total_excl_vat=rated.total("amount_excl_vat"),
+        total_vat=rated.total("amount_vat"),
+        total_incl_vat=rated.total("amount_incl_vat"),
+        lines=rated.lines,
+        tariff_name=rated.tariff.name if rated.tariff else "",
+        is_final=False,
+        charging_s=rated.spent_s(clocks.CHARGING),
+        parking_s=rated.spent_s(clocks.PARKING),
+    )
+
+
+def _line(line: rating.RatedLine) -> PricedLine:
+    """The line rounded to the currency's minor unit; where no tax is known there is none on it."""
+    excl, vat, incl = _amounts(line.rounded)
+    return PricedLine(
+        dimension=line.charge.name,
+        quantity=round_half_up(line.quantity, digits=QUANTITY_DIGITS),
+        unit=line.unit,
+        unit_price=line.unit_price,
+        price_includes_vat=line.tax_included is rating.TaxIncluded.YES,
+        vat_rate=line.vat_rate,
+        amount_excl_vat=excl,
+        amount_vat=vat,
+        amount_incl_vat=incl,
+        trace=rating.trace(line),
+    )
+
+
+def _amounts(rounded: rating.Rounded) -> tuple[Decimal, Decimal, Decimal]:
+    known = rounded.incl or rounded.excl
+    if known is None:
+        raise ValueError("A rated line has neither a net nor a gross amount")
+    excl, incl = rounded.excl or known, rounded.incl or known
+    return excl.amount, incl.amount - excl.amount, incl.amount
