@@ -267,13 +267,14 @@ def _surely(action: Callable[[], Any]) -> Any:
     """
     conflicts = outages = 0
     while True:
+        session = None
         try:
-            _prepare_connection()
+            session = _prepared_session()
             return action()
         except Exception as error:
             if _is_conflict(error) and conflicts < MAX_CONFLICT_RETRIES:
                 conflicts += 1
-            elif _is_outage(error):
+            elif isinstance(error, _CONNECTION_ERRORS) and (session is None or session.closed):
                 connection.close()
                 pause_s = RECONNECT_PAUSES_S[min(outages, len(RECONNECT_PAUSES_S) - 1)]
                 logger.warning("The database is out of reach, next attempt in %s s: %s", pause_s, error)
@@ -283,19 +284,15 @@ def _surely(action: Callable[[], Any]) -> Any:
                 raise
 
 
-def _prepare_connection() -> None:
+def _prepared_session() -> psycopg.Connection[Any]:
+    """Return psycopg's connection, made anew where there is none."""
     if connection.connection is None:
         connection.ensure_connection()
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [LOCK_TIMEOUT])
+    session: psycopg.Connection[Any] = connection.connection
+    return session
 
 
 def _is_conflict(error: BaseException) -> bool:
     return any(getattr(each, "sqlstate", None) in _CONFLICTS for each in (error, error.__cause__))
-
-
-def _is_outage(error: BaseException) -> bool:
-    """Tell whether the connection, rather than the statement, is what failed."""
-    if not isinstance(error, _CONNECTION_ERRORS):
-        return False
-    return connection.connection is None or not connection.is_usable()

@@ -130,7 +130,8 @@ def knock(gateway: RunningGateway) -> Connect:
         path: str = "CP-1",
         *,
         version: str | list[str] = "ocpp1.6",
-        headers: dict[str, str] | None = None, **options: Any
+        headers: dict[str, str] | None = None,
+        **options: Any,
     ) -> connect:
         return connect(
             gateway.url(path),

@@ -121,11 +121,16 @@ async def test_refused_frames_are_in_the_log_with_what_was_received(
         await raw.result("Heartbeat", {})
     frames = OcppFrame.objects.filter(station=station).exclude(error_code="")
     unread, unknown = [each async for each in frames.order_by("occurred_at")]
-    assert (unread.error_code, unread.raw) == ("FormationViolation", "he\N{REPLACEMENT CHARACTER}llo \U0001f600")
+    assert (unread.error_code, unread.raw) == (
+        "FormationViolation",
+        "he\N{REPLACEMENT CHARACTER}llo \U0001f600",
+    )
     assert (unknown.error_code, unknown.payload) == ("NotImplemented", {"strong": True})
 
 
-async def test_nothing_but_a_boot_before_the_first_acceptance(knock: Connect, station: ChargingStation) -> None:
+async def test_nothing_but_a_boot_before_the_first_acceptance(
+    knock: Connect, station: ChargingStation
+) -> None:
     await ChargingStation.objects.filter(pk=station.pk).aupdate(registration="pending")
     async with knock() as socket:
         raw = RawStation(socket)
@@ -136,7 +141,9 @@ async def test_nothing_but_a_boot_before_the_first_acceptance(knock: Connect, st
     assert not await ChargingSession.objects.aexists()
 
 
-async def test_a_tolerated_station_may_speak_before_its_boot(knock: Connect, station: ChargingStation) -> None:
+async def test_a_tolerated_station_may_speak_before_its_boot(
+    knock: Connect, station: ChargingStation
+) -> None:
     await ChargingStation.objects.filter(pk=station.pk).aupdate(
         registration="pending", allows_messages_before_boot=True
     )
@@ -255,7 +262,10 @@ async def test_odd_meter_values_are_stored_as_far_as_they_can_be(
 
 
 async def test_a_failing_handler_costs_its_own_message_alone(
-    station: ChargingStation, knock: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    station: ChargingStation,
+    knock: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The poison fails after it has written something: nothing of it stays."""
 

@@ -97,9 +97,7 @@ async def test_guessing_is_slowed_down_and_does_not_lock_others_out(
     station: ChargingStation, knock: Connect
 ) -> None:
     await ChargingStation.objects.acreate(identity="CP-2", password_digest=digest_password(PASSWORD))
-    codes = [
-        (await refused(knock(headers=basic(password="wrong")))).response.status_code for _ in range(6)
-    ]
+    codes = [(await refused(knock(headers=basic(password="wrong")))).response.status_code for _ in range(6)]
     assert codes == [401] * 5 + [429]
     right = (await refused(knock())).response
     assert right.status_code == 429
