@@ -44,6 +44,8 @@ def unrated_session_ids(*, most: int) -> list[int]:
 
 
 def _store(session: ChargingSession, rated: RatedNow, *, now: dt.datetime) -> Cdr:
+    if session.energy_wh is None or session.ended_at is None:
+        raise ValueError(f"Session {session.pk} has not been settled")
     cdr = Cdr.objects.create(
         session=session,
         tariff=rated.tariff,
