@@ -35,7 +35,7 @@ def adjustment(lines: Sequence[RatedLine], *, tariff: Tariff, session: MeasuredS
         _missing_money(getattr(paid, side), _bound(low, side), _bound(high, side))
         for side in ("excl", "incl")
     ]
-    if not any(exact) and not any(rounded):
+    if not any(exact) and all(money is None or money.is_zero for money in rounded):
         return None
     return _line(exact, rounded, tariff=tariff, session=session, lines=lines)
 
@@ -72,7 +72,7 @@ def _line(
 ) -> RatedLine:
     excl, incl = exact
     price = excl if tariff.tax_included is TaxIncluded.NO and excl is not None else incl
-    missing = [Fraction(money.amount) for money in rounded if money]
+    missing = [Fraction(money.amount) for money in rounded if money is not None]
     up = next(amount for amount in (excl, incl, *missing) if amount) > 0
     return RatedLine(
         charge=Charge.MIN_PRICE if up else Charge.MAX_PRICE,

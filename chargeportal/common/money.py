@@ -107,6 +107,11 @@ class Money:
         """Return the amount for a whole number of öre, cents or yen."""
         return cls(Decimal(units).scaleb(-minor_digits(currency), context=EXACT), currency)
 
+    @property
+    def is_zero(self) -> bool:
+        """Whether it is nothing. Money itself is always true, so that `amount or other` asks for None."""
+        return not self.amount
+
     def __add__(self, other: Money) -> Money:
         return Money(EXACT.add(self.amount, self._same(other)), self.currency)
 
@@ -129,9 +134,6 @@ class Money:
 
     def __lt__(self, other: Money) -> bool:
         return self.amount < self._same(other)
-
-    def __bool__(self) -> bool:
-        return bool(self.amount)
 
     def __str__(self) -> str:
         """Return the plain form of logs and exports, `12.50 SEK`; people are shown `formats.format_money`."""

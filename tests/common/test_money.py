@@ -70,7 +70,9 @@ def test_money_is_immutable_comparable_and_summed():
     assert max(sek("1"), sek("2")) == sek("2")
     assert Money.total([sek("1.10"), sek("2.20")], currency="SEK") == sek("3.30")
     assert Money.total([], currency="SEK") == Money.zero("SEK")
-    assert not Money.zero("SEK")
+    assert Money.zero("SEK").is_zero
+    assert not sek("0.01").is_zero
+    assert Money.zero("SEK"), "an amount of nothing is not the same as no amount"
     assert -sek("3") == sek("-3")
     assert abs(sek("-3")) == sek("3")
     with pytest.raises(AttributeError):
