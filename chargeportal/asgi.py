@@ -17,6 +17,7 @@ django_application = get_asgi_application()  # sets Django up; what follows need
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.urls import re_path  # noqa: E402
 
 from chargeportal.asgi_gateway import OCPP_PREFIX, run_lifespan  # noqa: E402
 from chargeportal.live.routing import websocket_urlpatterns  # noqa: E402
@@ -26,7 +27,14 @@ Scope = Any
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
-live_application = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+
+async def refuse(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Close a socket to an address that there is none for."""
+    await send({"type": "websocket.close"})
+
+
+live_routes = URLRouter([*websocket_urlpatterns, re_path(r"", refuse)])  # type: ignore[arg-type]
+live_application = AllowedHostsOriginValidator(AuthMiddlewareStack(live_routes))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,7 +2,8 @@
 
 Loaded by `-p chargeportal.testing.services` in pyproject.toml: a conftest.py would be too late, because
 pytest-django reads the settings first. The workers of pytest-xdist inherit the services of the session
-that started them; pytest-django gives each worker a database of its own, copied from the migrated one.
+that started them: pytest-django gives each a database of its own, copied from the migrated one, and each
+starts a Valkey of its own, because messages between processes know no databases.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ READY = "CHARGEPORTAL_TEST_SERVICES"
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """Leave the test services running and the environment pointing at them."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
     if READY not in os.environ:
         _sweep_leftovers()
         folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
@@ -42,6 +44,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         postgres = start_migrated_postgres(folder / "pg")
         early_config.add_cleanup(postgres.stop)
         os.environ |= {"DATABASE_URL": postgres.url, "TEST_DATABASE_TEMPLATE": MIGRATED_DATABASE}
+    elif worker is not None:
+        valkey = ValkeyServer(Path(os.environ[READY]) / f"vk-{worker}", durable=False)
+        early_config.add_cleanup(valkey.stop)
+        valkey.start()
+        os.environ["REDIS_URL"] = valkey.url
     yield
 
 
