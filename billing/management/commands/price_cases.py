@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
@@ -44,8 +45,13 @@ class Command(BaseCommand):
             self._price(lines)
 
     def _price(self, lines: TextIO) -> None:
-        for answer in answers(lines):
-            self.stdout.write(answer)
+        try:
+            for answer in answers(lines):
+                self.stdout.write(answer)
+            self.stdout.flush()
+        except BrokenPipeError:
+            # The reader has seen enough (`| head`); what is still buffered must not complain at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def answers(lines: Iterable[str]) -> Iterator[str]:
