@@ -7,12 +7,14 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
 import django
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command, get_commands
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
@@ -55,8 +57,23 @@ def _migrate() -> str:
 
 
 def _collect_static() -> str:
-    summary: str = call_command("collectstatic", interactive=False, verbosity=0) or ""
-    return summary
+    """Copy and compress the static files, unless these very files were collected before."""
+    stamp, state = var_dir() / "static.stamp", _static_state()
+    if settings.STATIC_ROOT.exists() and stamp.exists() and stamp.read_text() == state:
+        return "up to date"
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stamp.write_text(state)
+    return "collected"
+
+
+def _static_state() -> str:
+    """Return a digest that changes with every static file."""
+    digest = sha256()
+    for finder in get_finders():
+        for path, storage in finder.list(ignore_patterns=None):
+            facts = Path(storage.path(path)).stat()
+            digest.update(f"{path}|{facts.st_size}|{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def _seed_demo() -> str:

@@ -36,6 +36,8 @@ from chargeportal.runtime.valkey import ValkeyFailed, ValkeyServer
 WATCH_S = 0.3
 STOP_PATIENCE_S = 10
 WEB_PATIENCE_S = 90
+#: A Ctrl-C may reach us several times, from the terminal and from make; a later one means "at once".
+ONE_KEYPRESS_S = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +285,14 @@ def main() -> int:
         pass
     except (CannotStart, MissingBinary, PostgresFailed, ValkeyFailed) as error:
         failed(str(error))
+    ignored_until_s = time.monotonic() + ONE_KEYPRESS_S
+
+    def leave_now(_number: int, _frame: object) -> None:
+        if time.monotonic() > ignored_until_s:
+            os._exit(130)  # the children go with us
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave_now)
+        signal.signal(number, leave_now)
     if supervisor is not None:
         supervisor.stop()
     if code == 0:
@@ -294,8 +302,3 @@ def main() -> int:
 
 def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
-
-
-def _leave_now(_number: int, _frame: object) -> None:
-    """Leave at the second Ctrl-C; the children go with us."""
-    os._exit(130)
