@@ -1,6 +1,8 @@
 """The WebSocket of a live page."""
 
 import asyncio
+import logging
+import re
 import time
 from typing import Any
 
@@ -11,26 +13,35 @@ from django.utils import translation
 from chargeportal.live.hints import GROUP
 from chargeportal.live.pages import Changes, LiveTopic, topic_named
 
+logger = logging.getLogger(__name__)
+
 NOT_ALLOWED = 4403
 UNKNOWN_TOPIC = 4404
 REFRESH_S = 30
+#: The shortest time between two messages to one page; what changes meanwhile is sent together.
+PAUSE_S = 0.3
+
+_ID = re.compile(r'\bid="([^"]+)"')
 
 
 class LivePageConsumer(AsyncJsonWebsocketConsumer):
     """Sends the fragments of one topic: all of them on connect, the changed ones after each hint.
 
-    Every half minute everything is sent once more, so a lost hint heals by itself and ages on the
-    page stay true.
+    Every half minute everything is rendered once more, so a lost hint heals by itself and ages on the
+    page stay true. A fragment that reads as it did when it was last sent is not sent again.
     """
 
     topic: LiveTopic
     key: str
 
     async def connect(self) -> None:
-        """The page is known and allowed, and gets everything; or its socket is closed with the reason."""
+        """The page gets its fragments from now on, if the person may see them."""
         route = self.scope["url_route"]["kwargs"]
         topic, self.key = topic_named(route["topic"]), route.get("key", "")
-        self.refresher: asyncio.Task[None] | None = None
+        self.tasks: list[asyncio.Task[None]] = []
+        self.pending = Changes(everything=True)
+        self.wake = asyncio.Event()
+        self.sent: dict[str, int] = {}
         await self.accept()
         if topic is None:
             await self.close(code=UNKNOWN_TOPIC)
@@ -40,17 +51,21 @@ class LivePageConsumer(AsyncJsonWebsocketConsumer):
             await self.close(code=NOT_ALLOWED)
             return
         await self.channel_layer.group_add(GROUP, self.channel_name)
-        self.refresher = asyncio.create_task(self._refresh_for_ever())
+        self.tasks = [
+            asyncio.create_task(self._send_for_ever()),
+            asyncio.create_task(self._refresh_for_ever()),
+        ]
 
-    async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels' signature
-        """No hint reaches this page any more."""
-        if self.refresher is not None:
-            self.refresher.cancel()
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002  (Channels gives the code)
+        """Nothing is rendered for the page any more."""
+        if self.tasks:
+            for task in self.tasks:
+                task.cancel()
             await self.channel_layer.group_discard(GROUP, self.channel_name)
 
     async def live_changed(self, message: dict[str, Any]) -> None:
         """A hint arrived: what it concerns on this page is rendered again and sent."""
-        await self._send_fragments(
+        self._note(
             Changes(
                 evse_ids=frozenset(message.get("evses", ())),
                 session_ids=frozenset(message.get("sessions", ())),
@@ -59,15 +74,40 @@ class LivePageConsumer(AsyncJsonWebsocketConsumer):
             )
         )
 
+    def _note(self, changes: Changes) -> None:
+        self.pending = self.pending | changes
+        self.wake.set()
+
     async def _refresh_for_ever(self) -> None:
         while True:
-            await self._send_fragments(Changes(everything=True))
+            self._note(Changes(everything=True))
             await asyncio.sleep(REFRESH_S)
 
+    async def _send_for_ever(self) -> None:
+        while await self.wake.wait():
+            self.wake.clear()
+            changes, self.pending = self.pending, Changes()
+            try:
+                await self._send_fragments(changes)
+            except Exception:
+                logger.exception("Live topic %s %s could not be rendered", self.topic.name, self.key)
+            await asyncio.sleep(PAUSE_S)
+
     async def _send_fragments(self, changes: Changes) -> None:
-        fragments = await database_sync_to_async(self._render)(changes)
+        fragments = self._new_of(await database_sync_to_async(self._render)(changes))
         if fragments:
             await self.send_json({"fragments": fragments, "at": time.time()})
+
+    def _new_of(self, fragments: list[str]) -> list[str]:
+        """Those fragments that differ from what this page got last."""
+        new = []
+        for fragment in fragments:
+            found = _ID.search(fragment)
+            name, seen = found[1] if found else fragment, hash(fragment)
+            if self.sent.get(name) != seen:
+                self.sent[name] = seen
+                new.append(fragment)
+        return new
 
     def _render(self, changes: Changes) -> list[str]:
         language = self.scope.get("language") or translation.get_language()

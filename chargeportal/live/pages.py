@@ -20,6 +20,15 @@ class Changes:
     station_ids: frozenset[int] = frozenset()
     everything: bool = False
 
+    def __or__(self, other: "Changes") -> "Changes":
+        """What either names."""
+        return Changes(
+            evse_ids=self.evse_ids | other.evse_ids,
+            session_ids=self.session_ids | other.session_ids,
+            station_ids=self.station_ids | other.station_ids,
+            everything=self.everything or other.everything,
+        )
+
 
 @dataclass(frozen=True)
 class LiveTopic:
