@@ -27,12 +27,17 @@ _SEE_HARDWARE = _permissions(
      "stationcommand"),
     ("view",),
 )  # fmt: skip
+_SEE_FRAMES = _permissions("stations", ("ocppframe",), ("view",))
 _SEE_SESSIONS = _permissions(
     "charging_sessions", ("chargingsession", "transactionevent", "unmatchedstop", "startrequest"), ("view",)
 )
-_SEE_PRICES = _permissions("billing", ("tariff", "tariffelement", "pricecomponent", "tariffassignment"), ("view",))
+_SEE_PRICES = _permissions(
+    "billing", ("tariff", "tariffelement", "pricecomponent", "tariffassignment"), ("view",)
+)
 _SEE_BILLS = _permissions("billing", ("cdr", "cdrline"), ("view",))
-_SEE_PEOPLE = _permissions("accounts", ("user", "membership", "organisation", "idtoken", "idtokengroup"), ("view",))
+_SEE_PEOPLE = _permissions(
+    "accounts", ("user", "membership", "organisation", "idtoken", "idtokengroup"), ("view",)
+)
 _KEEP_HARDWARE = _permissions("stations", ("chargingstation", "evse", "connector"), _WRITE)
 _KEEP_TARIFFS = _permissions(
     "billing", ("tariff", "tariffelement", "pricecomponent", "tariffassignment"), _ALL
@@ -41,7 +46,9 @@ _KEEP_TOKENS = _permissions("accounts", ("idtoken", "idtokengroup"), _WRITE)
 _OWN_KEYS = _permissions("accounts", ("apikey",), ("view", "add", "change"))
 
 #: Commands a role may send, by the kinds of ``stations.ocpp.requests``.
-FIRST_LINE_COMMANDS = frozenset({"remote_start", "remote_stop", "unlock_connector", "trigger_message", "reset"})
+FIRST_LINE_COMMANDS = frozenset(
+    {"remote_start", "remote_stop", "unlock_connector", "trigger_message", "reset"}
+)
 ALL_COMMANDS = FIRST_LINE_COMMANDS | {
     "change_availability", "get_configuration", "change_configuration", "raw_call",
 }  # fmt: skip
@@ -57,8 +64,8 @@ def _commands(kinds: Iterable[str]) -> frozenset[str]:
 
 
 _PERMISSIONS: dict[str, frozenset[str]] = {
-    Role.OPERATOR: _SEE_HARDWARE | _SEE_SESSIONS | _SEE_PRICES | _SEE_BILLS | _SEE_PEOPLE | _OWN_KEYS
-    | _KEEP_HARDWARE | _KEEP_TARIFFS | _KEEP_TOKENS
+    Role.OPERATOR: _SEE_HARDWARE | _SEE_FRAMES | _SEE_SESSIONS | _SEE_PRICES | _SEE_BILLS | _SEE_PEOPLE
+    | _OWN_KEYS | _KEEP_HARDWARE | _KEEP_TARIFFS | _KEEP_TOKENS
     | _permissions("stations", ("location",), _ALL)
     | _permissions("stations", ("evse", "connector"), ("delete",))
     | _permissions("charging_sessions", ("unmatchedstop",), ("change",))
@@ -67,14 +74,15 @@ _PERMISSIONS: dict[str, frozenset[str]] = {
     | _permissions("accounts", ("organisation",), ("change",))
     | _permissions("accounts", ("auditentry",), ("view",))
     | _commands(ALL_COMMANDS),
-    Role.TECHNICIAN: _SEE_HARDWARE | _SEE_SESSIONS | _OWN_KEYS | _KEEP_HARDWARE
+    Role.TECHNICIAN: _SEE_HARDWARE | _SEE_FRAMES | _SEE_SESSIONS | _OWN_KEYS | _KEEP_HARDWARE
     | _permissions("stations", ("location",), ("change",))
     | _permissions("accounts", ("idtoken",), ("view",))
     | _commands(ALL_COMMANDS),
     Role.FINANCE: _SEE_HARDWARE | _SEE_SESSIONS | _SEE_PRICES | _SEE_BILLS | _SEE_PEOPLE | _OWN_KEYS
     | _KEEP_TARIFFS
     | _permissions("charging_sessions", ("unmatchedstop",), ("change",)),
-    Role.SUPPORT: _SEE_HARDWARE | _SEE_SESSIONS | _SEE_PRICES | _SEE_BILLS | _SEE_PEOPLE | _OWN_KEYS
+    Role.SUPPORT: _SEE_HARDWARE | _SEE_FRAMES | _SEE_SESSIONS | _SEE_PRICES | _SEE_BILLS | _SEE_PEOPLE
+    | _OWN_KEYS
     | _permissions("accounts", ("idtoken",), ("change",))
     | _commands(FIRST_LINE_COMMANDS),
 }  # fmt: skip
@@ -102,13 +110,15 @@ class RoleBackend(BaseBackend):
         """Every permission of the person's roles, read once per request's user."""
         if not user_obj.is_active or user_obj.is_anonymous or obj is not None:
             return set()
-        if not hasattr(user_obj, "_role_permissions"):
-            user_obj._role_permissions = _read_permissions(user_obj)
-        return user_obj._role_permissions
+        if "role_permissions" not in user_obj.__dict__:
+            user_obj.__dict__["role_permissions"] = _read_permissions(user_obj)
+        return user_obj.__dict__["role_permissions"]
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         """Whether any permission of the person is about the app."""
-        return any(permission.startswith(f"{app_label}.") for permission in self.get_all_permissions(user_obj))
+        return any(
+            permission.startswith(f"{app_label}.") for permission in self.get_all_permissions(user_obj)
+        )
 
 
 def _read_permissions(user: Any) -> set[str]:

@@ -164,7 +164,7 @@ class TariffFactory(DjangoModelFactory):
 
 
 def priced_tariff(*, operator: Organisation, **prices: str) -> Tariff:
-    """A tariff of one element that holds everywhere: ``priced_tariff(operator=o, ENERGY="4.95", FLAT="10")``."""
+    """A tariff that holds everywhere: ``priced_tariff(operator=o, ENERGY="4.95", FLAT="10")``."""
     tariff = TariffFactory(operator=operator)
     element = TariffElement.objects.create(tariff=tariff, position=1)
     for dimension, price in prices.items():

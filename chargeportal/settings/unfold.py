@@ -23,37 +23,77 @@ _NAVIGATION = [
         "title": _("Operations"),
         "items": [
             {"title": _("Network now"), "icon": "grid_view", "link": reverse_lazy("admin:index")},
-            _page(_("Charging sessions"), "bolt", "admin:charging_sessions_chargingsession_changelist",
-                  "charging_sessions.view_chargingsession"),
-            _page(_("Charging stations"), "ev_station", "admin:stations_chargingstation_changelist",
-                  "stations.view_chargingstation"),
-            _page(_("Locations"), "location_on", "admin:stations_location_changelist", "stations.view_location"),
-            _page(_("Commands"), "terminal", "admin:stations_stationcommand_changelist",
-                  "stations.view_stationcommand"),
+            _page(
+                _("Charging sessions"),
+                "bolt",
+                "admin:charging_sessions_chargingsession_changelist",
+                "charging_sessions.view_chargingsession",
+            ),
+            _page(
+                _("Charging stations"),
+                "ev_station",
+                "admin:stations_chargingstation_changelist",
+                "stations.view_chargingstation",
+            ),
+            _page(
+                _("Locations"), "location_on", "admin:stations_location_changelist", "stations.view_location"
+            ),
+            _page(
+                _("Commands"),
+                "terminal",
+                "admin:stations_stationcommand_changelist",
+                "stations.view_stationcommand",
+            ),
         ],
     },
     {
         "title": _("History"),
         "collapsible": True,
         "items": [
-            _page(_("Status history"), "timeline", "admin:stations_statusinterval_changelist",
-                  "stations.view_statusinterval"),
-            _page(_("Connection history"), "lan", "admin:stations_stationconnection_changelist",
-                  "stations.view_stationconnection"),
-            _page(_("Boot history"), "power_settings_new", "admin:stations_bootrecord_changelist",
-                  "stations.view_bootrecord"),
-            _page(_("Start requests"), "touch_app", "admin:charging_sessions_startrequest_changelist",
-                  "charging_sessions.view_startrequest"),
-            _page(_("Stops without session"), "link_off", "admin:charging_sessions_unmatchedstop_changelist",
-                  "charging_sessions.view_unmatchedstop"),
-            _page(_("Audit trail"), "fact_check", "admin:accounts_auditentry_changelist",
-                  "accounts.view_auditentry"),
+            _page(
+                _("Status history"),
+                "timeline",
+                "admin:stations_statusinterval_changelist",
+                "stations.view_statusinterval",
+            ),
+            _page(
+                _("Connection history"),
+                "lan",
+                "admin:stations_stationconnection_changelist",
+                "stations.view_stationconnection",
+            ),
+            _page(
+                _("Boot history"),
+                "power_settings_new",
+                "admin:stations_bootrecord_changelist",
+                "stations.view_bootrecord",
+            ),
+            _page(
+                _("Start requests"),
+                "touch_app",
+                "admin:charging_sessions_startrequest_changelist",
+                "charging_sessions.view_startrequest",
+            ),
+            _page(
+                _("Stops without session"),
+                "link_off",
+                "admin:charging_sessions_unmatchedstop_changelist",
+                "charging_sessions.view_unmatchedstop",
+            ),
+            _page(
+                _("Audit trail"),
+                "fact_check",
+                "admin:accounts_auditentry_changelist",
+                "accounts.view_auditentry",
+            ),
         ],
     },
     {
         "title": _("Prices and bills"),
         "items": [
-            _page(_("Charge detail records"), "receipt_long", "admin:billing_cdr_changelist", "billing.view_cdr"),
+            _page(
+                _("Charge detail records"), "receipt_long", "admin:billing_cdr_changelist", "billing.view_cdr"
+            ),
             _page(_("Tariffs"), "sell", "admin:billing_tariff_changelist", "billing.view_tariff"),
         ],
     },
@@ -61,15 +101,25 @@ _NAVIGATION = [
         "title": _("People and access"),
         "items": [
             _page(_("Users"), "group", "admin:accounts_user_changelist", "accounts.view_user"),
-            _page(_("Organisations"), "apartment", "admin:accounts_organisation_changelist",
-                  "accounts.view_organisation"),
-            _page(_("Id tokens"), "contactless", "admin:accounts_idtoken_changelist", "accounts.view_idtoken"),
-            _page(_("Token groups"), "workspaces", "admin:accounts_idtokengroup_changelist",
-                  "accounts.view_idtokengroup"),
+            _page(
+                _("Organisations"),
+                "apartment",
+                "admin:accounts_organisation_changelist",
+                "accounts.view_organisation",
+            ),
+            _page(
+                _("Id tokens"), "contactless", "admin:accounts_idtoken_changelist", "accounts.view_idtoken"
+            ),
+            _page(
+                _("Token groups"),
+                "workspaces",
+                "admin:accounts_idtokengroup_changelist",
+                "accounts.view_idtokengroup",
+            ),
             _page(_("API keys"), "key", "admin:accounts_apikey_changelist", "accounts.view_apikey"),
         ],
     },
-]  # fmt: skip
+]
 
 UNFOLD = {
     "SITE_TITLE": "ChargePortal",
@@ -83,10 +133,10 @@ UNFOLD = {
     "BORDER_RADIUS": "6px",
     "DASHBOARD_CALLBACK": "chargeportal.dashboards.network_page.add_network",
     "STYLES": [
-        lambda request: static("css/tokens.css"),
-        lambda request: static("css/admin.css"),
+        lambda _request: static("css/tokens.css"),
+        lambda _request: static("css/admin.css"),
     ],
-    "SCRIPTS": [lambda request: static("js/admin.js"), lambda request: static("js/live.js")],
+    "SCRIPTS": [lambda _request: static("js/admin.js"), lambda _request: static("js/live.js")],
     "COLORS": {
         "base": {
             # greys with a breath of the accent's green

@@ -1,0 +1,1 @@
+"""Pages that look at the whole business: the network now, one station, one session."""

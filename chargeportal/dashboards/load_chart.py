@@ -1,0 +1,154 @@
+"""Draws power and energy over the time of a session: the geometry here, the markup in the template."""
+
+import datetime as dt
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from chargeportal.common.formats import format_quantity
+from sessions.curves import CurvePoint, LoadCurve
+
+WIDTH, HEIGHT = 960, 300
+LEFT, RIGHT, TOP, BOTTOM = 52, 60, 16, 32
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 500)
+_MINUTE_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
+FEWEST_POINTS = 2
+_MOST_LINES = 5
+_MOST_TIME_LABELS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on an axis: where, and what stands beside it."""
+
+    position: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A reading that the pointer can find on the drawing."""
+
+    x: float
+    power_y: float | None
+    energy_y: float | None
+    point: CurvePoint
+
+
+@dataclass(frozen=True, slots=True)
+class LoadChart:
+    """Everything the template needs, in the drawing's own coordinates."""
+
+    power_line: str
+    power_area: str
+    energy_line: str
+    power_ticks: tuple[Tick, ...]
+    energy_ticks: tuple[Tick, ...]
+    time_ticks: tuple[Tick, ...]
+    spots: tuple[Spot, ...]
+    start: dt.datetime
+    end: dt.datetime
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    top: int = TOP
+    ground: int = HEIGHT - BOTTOM
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """A scale of round steps from zero."""
+
+    step: float
+    top: float
+
+    def y(self, value: float) -> float:
+        share = min(max(value / self.top, 0), 1)
+        return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
+
+    def ticks(self) -> tuple[Tick, ...]:
+        return tuple(
+            Tick(self.y(n * self.step), _number(n * self.step))
+            for n in range(round(self.top / self.step) + 1)
+        )
+
+
+def draw(curve: LoadCurve, *, zone: str) -> LoadChart | None:
+    """The chart over the wall clock of that zone; None while there are fewer than two readings."""
+    points = curve.points
+    if len(points) < FEWEST_POINTS or points[0].at == points[-1].at:
+        return None
+    power = _axis(max(((p.power_w or 0) / 1000 for p in points), default=0))
+    energy = _axis(max(((p.energy_wh or 0) / 1000 for p in points), default=0))
+    spots = tuple(
+        Spot(
+            x=_x(point.at, points),
+            power_y=None if point.power_w is None else power.y(point.power_w / 1000),
+            energy_y=None if point.energy_wh is None else energy.y(point.energy_wh / 1000),
+            point=point,
+        )
+        for point in points
+    )
+    power_line = _path(spots, lambda spot: spot.power_y)
+    return LoadChart(
+        power_line=power_line,
+        power_area=_area(spots, power_line),
+        energy_line=_path(spots, lambda spot: spot.energy_y),
+        power_ticks=power.ticks(),
+        energy_ticks=energy.ticks(),
+        time_ticks=tuple(_time_ticks(points, ZoneInfo(zone) if zone else timezone.get_current_timezone())),
+        spots=spots,
+        start=points[0].at,
+        end=points[-1].at,
+    )
+
+
+def _axis(peak: float) -> _Axis:
+    """The finest scale with at most five lines that holds the peak."""
+    step = next((step for step in _STEPS if peak / step <= _MOST_LINES), _STEPS[-1])
+    return _Axis(step=step, top=step * max(1, math.ceil(round(peak / step, 6))))
+
+
+def _x(at: dt.datetime, points: Sequence[CurvePoint]) -> float:
+    share = (at - points[0].at) / (points[-1].at - points[0].at)
+    return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
+
+
+def _path(spots: Sequence[Spot], y: Callable[[Spot], float | None]) -> str:
+    marks = [(spot.x, y(spot)) for spot in spots if y(spot) is not None]
+    return " ".join(f"{'L' if n else 'M'}{x} {height}" for n, (x, height) in enumerate(marks))
+
+
+def _area(spots: Sequence[Spot], line: str) -> str:
+    told = [spot for spot in spots if spot.power_y is not None]
+    if not told:
+        return ""
+    ground = HEIGHT - BOTTOM
+    return f"{line} L{told[-1].x} {ground} L{told[0].x} {ground} Z"
+
+
+def _time_ticks(points: Sequence[CurvePoint], zone: dt.tzinfo) -> list[Tick]:
+    """Round times of day on the wall clock; steps are taken in UTC, so clock changes shift no mark."""
+    span_min = (points[-1].at - points[0].at).total_seconds() / 60
+    step_min = next((s for s in _MINUTE_STEPS if span_min / s <= _MOST_TIME_LABELS), _MINUTE_STEPS[-1])
+    first = points[0].at.astimezone(zone)
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    minutes = math.ceil((first - midnight).total_seconds() / 60 / step_min) * step_min
+    at = (midnight + dt.timedelta(minutes=minutes)).astimezone(dt.UTC)
+    ticks = []
+    while at <= points[-1].at:
+        x = _x(at, points)
+        if LEFT + 16 <= x <= WIDTH - RIGHT - 16:
+            ticks.append(Tick(x, f"{at.astimezone(zone):%H:%M}"))
+        at += dt.timedelta(minutes=step_min)
+    return ticks
+
+
+def _number(value: float) -> str:
+    return format_quantity(Decimal(str(round(value, 3))), get_language() or "en", most_digits=1)

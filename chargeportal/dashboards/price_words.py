@@ -1,0 +1,106 @@
+"""Why a line of a price costs what it costs, in words: the codes of ``billing.rating.explanation``."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from chargeportal.common.formats import format_duration, format_quantity, format_unit_price
+from chargeportal.common.money import Money
+from sessions.ports import PricedLine
+
+Step = dict[str, Any]
+
+
+def explain(line: PricedLine) -> list[str]:
+    """The reasons for the line, one sentence each, in the order of the trace."""
+    return [sentence for step in line.trace for sentence in _sentences(step)]
+
+
+def periods(line: PricedLine) -> list[Step]:
+    """The measured stretches behind the line, with instants instead of their texts."""
+    return [
+        step
+        | {"start": dt.datetime.fromisoformat(step["start"]), "end": dt.datetime.fromisoformat(step["end"])}
+        for step in line.trace
+        if step.get("code") == "period"
+    ]
+
+
+def _sentences(step: Step) -> Iterator[str]:
+    words = _WORDS.get(step.get("code", ""))
+    if words is not None:
+        yield words(step)
+
+
+def _number(text: Any, *, most_digits: int = 3) -> str:
+    return format_quantity(Decimal(str(text)), get_language() or "en", most_digits=most_digits)
+
+
+def _price(step: Step) -> str:
+    money = Money(Decimal(step["price"]), step["currency"])
+    return format_unit_price(money, get_language() or "en", unit="").removesuffix("/")
+
+
+def _vat(step: Step) -> str:
+    if step.get("vat_percent") is None:
+        return _("no VAT")
+    share = {"percent": _number(step["vat_percent"])}
+    if step.get("tax_included") == "YES":
+        return _("%(percent)s %% VAT included") % share
+    return _("%(percent)s %% VAT is added") % share
+
+
+def _each(text: Callable[[], str]) -> Callable[[Step], str]:
+    """A sentence about a price per unit, with how VAT is in it."""
+    return lambda step: f"{text() % {'price': _price(step)}} ({_vat(step)})"
+
+
+def _weekdays(step: Step) -> str:
+    days = ", ".join(str(WEEKDAYS[day]) for day in step["weekdays"])
+    return _("Holds on %(days)s") % {"days": days}
+
+
+def _rounded(step: Step) -> str:
+    if step["unit"] == "Wh":
+        values = {
+            "step": _number(step["step"]),
+            "measured": _number(step["measured"]),
+            "billed": _number(step["billed"]),
+        }
+        return _("Billed by %(step)s Wh: %(measured)s Wh measured, %(billed)s Wh billed") % values
+    values = {name: format_duration(Decimal(str(step[name]))) for name in ("step", "measured", "billed")}
+    return _("Billed by %(step)s: %(measured)s measured, %(billed)s billed") % values
+
+
+_WORDS: dict[str, Callable[[Step], str]] = {
+    "energy_at_price": _each(lambda: _("Energy costs %(price)s per kWh")),
+    "charging_time_at_price": _each(lambda: _("Time spent charging costs %(price)s per hour")),
+    "parking_time_at_price": _each(lambda: _("Time plugged in without charging costs %(price)s per hour")),
+    "start_fee": _each(lambda: _("Each start costs %(price)s")),
+    "reservation_time_at_price": _each(lambda: _("A reservation costs %(price)s per hour")),
+    "reservation_fee": _each(lambda: _("Each reservation costs %(price)s")),
+    "minimum_price": lambda step: _("No session costs less than %(price)s") % {"price": _price(step)},
+    "maximum_price": lambda step: _("No session costs more than %(price)s") % {"price": _price(step)},
+    "between_hours": lambda step: _("Holds between %(start)s and %(end)s") % step,
+    "on_weekdays": _weekdays,
+    "from_date": lambda step: _("Holds from %(date)s") % step,
+    "until_date": lambda step: _("Holds until %(date)s") % step,
+    "energy_from": lambda step: _("Holds from %(kwh)s kWh") % {"kwh": _number(step["kwh"])},
+    "energy_until": lambda step: _("Holds up to %(kwh)s kWh") % {"kwh": _number(step["kwh"])},
+    "power_from": lambda step: _("Holds from %(kw)s kW") % {"kw": _number(step["kw"])},
+    "power_until": lambda step: _("Holds below %(kw)s kW") % {"kw": _number(step["kw"])},
+    "current_from": lambda step: _("Holds from %(a)s A") % {"a": _number(step["a"])},
+    "current_until": lambda step: _("Holds below %(a)s A") % {"a": _number(step["a"])},
+    "after_duration": lambda step: _("Holds after %(time)s") % {"time": format_duration(Decimal(step["s"]))},
+    "before_duration": lambda step: (
+        _("Holds until %(time)s have passed") % {"time": format_duration(Decimal(step["s"]))}
+    ),
+    "for_reservation": lambda _step: _("Holds for reservations"),
+    "for_expired_reservation": lambda _step: _("Holds for reservations that nobody used"),
+    "rounded_up_to_step": _rounded,
+}

@@ -1,0 +1,3 @@
+"""Charging sessions in the admin."""
+
+from sessions.admin import sessions, start_requests, unmatched_stops  # noqa: F401

@@ -1,0 +1,219 @@
+"""Every list page costs the same number of queries however many rows it has."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import api_keys, audit
+from accounts.models import IdTokenGroup
+from billing.models import Cdr
+from sessions.models import StartRequest, UnmatchedStop
+from stations.models import BootRecord, StationCommand
+from tests.factories import (
+    ConnectionFactory,
+    ConnectorFactory,
+    EvseFactory,
+    IdTokenFactory,
+    LocationFactory,
+    MembershipFactory,
+    OrganisationFactory,
+    SessionFactory,
+    StationFactory,
+    StatusFactory,
+    priced_tariff,
+)
+
+NOON = dt.datetime(2026, 3, 10, 12, 0, tzinfo=dt.UTC)
+
+
+def placed(operator):
+    return StationFactory(location=LocationFactory(operator=operator))
+
+
+def add_user(operator, user):
+    MembershipFactory(organisation=operator, role="support")
+
+
+def add_organisation(operator, user):
+    MembershipFactory(user=user, organisation=OrganisationFactory(), role="operator")
+
+
+def add_id_token(operator, user):
+    group = IdTokenGroup.objects.create(
+        uid=f"G{IdTokenGroup.objects.count()}", name="Fleet", organisation=operator
+    )
+    IdTokenFactory(organisation=operator, group=group)
+
+
+def add_token_group(operator, user):
+    count = IdTokenGroup.objects.count()
+    IdTokenGroup.objects.create(uid=f"GROUP{count}", name=f"Group {count}", organisation=operator)
+
+
+def add_api_key(operator, user):
+    api_keys.issue(user, name="key")
+
+
+def add_audit_entry(operator, user):
+    audit.record(user, act="station.reset", subject="station CP-1")
+
+
+def add_location(operator, user):
+    placed(operator)
+
+
+def add_station(operator, user):
+    station = placed(operator)
+    EvseFactory(station=station)
+    ConnectionFactory(station=station)
+
+
+def add_evse(operator, user):
+    ConnectorFactory(evse=EvseFactory(station=placed(operator)))
+
+
+def add_status(operator, user):
+    StatusFactory(connector=ConnectorFactory(evse=EvseFactory(station=placed(operator))))
+
+
+def add_connection(operator, user):
+    ConnectionFactory(station=placed(operator))
+
+
+def add_boot(operator, user):
+    BootRecord.objects.create(station=placed(operator), received_at=NOON, answer="accepted")
+
+
+def add_command(operator, user):
+    StationCommand.objects.create(
+        station=placed(operator), kind="reset", requested_by=user, requested_at=NOON
+    )
+
+
+def add_session(operator, user):
+    SessionFactory(evse=EvseFactory(station=placed(operator)))
+    SessionFactory(evse=EvseFactory(station=placed(operator)), ended=True)
+
+
+def add_start_request(operator, user):
+    StartRequest.objects.create(
+        evse=EvseFactory(station=placed(operator)), id_token=IdTokenFactory(), requested_by=user,
+        requested_at=NOON, expires_at=NOON,
+    )  # fmt: skip
+
+
+def add_unmatched_stop(operator, user):
+    UnmatchedStop.objects.create(
+        station=placed(operator), transaction_ref="-1", occurred_at=NOON, received_at=NOON, payload={}
+    )
+
+
+def add_tariff(operator, user):
+    priced_tariff(operator=operator, ENERGY="4.95", FLAT="10")
+
+
+def add_cdr(operator, user):
+    session = SessionFactory(evse=EvseFactory(station=placed(operator)), ended=True)
+    Cdr.objects.create(
+        session=session, tariff=priced_tariff(operator=operator, ENERGY="4"), currency="SEK",
+        total_excl_vat=Decimal("0.00"), total_vat=Decimal("0.00"), total_incl_vat=Decimal("0.00"),
+        energy_wh=Decimal(11_000), charging_s=3600, parking_s=0, started_at=session.started_at,
+        ended_at=session.ended_at, time_zone="Europe/Stockholm", periods_snapshot=[], rated_at=timezone.now(),
+    )  # fmt: skip
+
+
+LISTS = {
+    "accounts_user": add_user,
+    "accounts_organisation": add_organisation,
+    "accounts_idtoken": add_id_token,
+    "accounts_idtokengroup": add_token_group,
+    "accounts_apikey": add_api_key,
+    "accounts_auditentry": add_audit_entry,
+    "stations_location": add_location,
+    "stations_chargingstation": add_station,
+    "stations_evse": add_evse,
+    "stations_statusinterval": add_status,
+    "stations_stationconnection": add_connection,
+    "stations_bootrecord": add_boot,
+    "stations_stationcommand": add_command,
+    "charging_sessions_chargingsession": add_session,
+    "charging_sessions_startrequest": add_start_request,
+    "charging_sessions_unmatchedstop": add_unmatched_stop,
+    "billing_tariff": add_tariff,
+    "billing_cdr": add_cdr,
+}
+
+
+def queries_of(client, url) -> tuple[int, list[str]]:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        response = client.get(url)
+    assert response.status_code == 200
+    return len(captured), [query["sql"] for query in captured]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_costs_the_same_at_one_row_and_at_three(name, operator, colleague, browser):
+    user = colleague("operator")
+    client, url = browser(user), reverse(f"admin:{name}_changelist")
+    LISTS[name](operator, user)
+    client.get(url)  # what is read once per process has been read
+    at_one, _ = queries_of(client, url)
+    LISTS[name](operator, user)
+    LISTS[name](operator, user)
+    at_three, sql = queries_of(client, url)
+    assert at_three == at_one, "\n".join(sql)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_stranger_sees_none_of_the_rows(name, operator, colleague, stranger, browser):
+    LISTS[name](operator, colleague("operator"))
+    url = reverse(f"admin:{name}_changelist")
+    response = browser(stranger).get(url)
+    found = response.context["cl"].queryset
+    own = {
+        "accounts_user": {stranger.pk},
+        "accounts_organisation": {stranger.memberships.get().organisation_id},
+    }
+    assert {row.pk for row in found} - own.get(name, set()) - drivers_known_to_all(name) == set()
+
+
+def drivers_known_to_all(name) -> set[int]:
+    """People who have signed up and charged nowhere yet may ask anybody for help."""
+    from accounts.models import User
+
+    newcomers = User.objects.filter(memberships=None, charging_sessions=None)
+    return set(newcomers.values_list("pk", flat=True)) if name == "accounts_user" else set()
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_filters_and_search_of_a_list_work(name, operator, colleague, browser):
+    user = colleague("operator")
+    LISTS[name](operator, user)
+    model_admin = next(a for a in admin.site._registry.values() if url_name(a) == name)
+    url = reverse(f"admin:{name}_changelist")
+    query = {"q": "1"} if model_admin.search_fields else {}
+    assert browser(user).get(url, query).status_code == 200
+
+
+def url_name(model_admin) -> str:
+    return f"{model_admin.opts.app_label}_{model_admin.opts.model_name}"
+
+
+def test_every_model_of_ours_in_the_admin_has_a_list_test():
+    ours = {"accounts", "stations", "charging_sessions", "billing"}
+    registered = {url_name(a) for a in admin.site._registry.values() if a.opts.app_label in ours}
+    assert registered == set(LISTS)
+
+
+def test_every_admin_wears_the_same_look():
+    from unfold.admin import ModelAdmin
+
+    assert [a for a in admin.site._registry.values() if not isinstance(a, ModelAdmin)] == []
