@@ -147,8 +147,8 @@ def _line(line: rating.RatedLine) -> PricedLine:
 
 
 def _amounts(rounded: rating.Rounded) -> tuple[Decimal, Decimal, Decimal]:
-    known = rounded.incl or rounded.excl
-    if known is None:
+    excl = rounded.incl if rounded.excl is None else rounded.excl
+    incl = rounded.excl if rounded.incl is None else rounded.incl
+    if excl is None or incl is None:
         raise ValueError("A rated line has neither a net nor a gross amount")
-    excl, incl = rounded.excl or known, rounded.incl or known
     return excl.amount, incl.amount - excl.amount, incl.amount
