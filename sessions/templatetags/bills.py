@@ -7,7 +7,13 @@ from django.conf import settings
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from chargeportal.common.formats import format_money, format_percent, format_quantity, format_unit_price
+from chargeportal.common.formats import (
+    format_duration,
+    format_money,
+    format_percent,
+    format_quantity,
+    format_unit_price,
+)
 from chargeportal.common.money import Money
 from sessions.ports import Price, PricedLine
 
@@ -31,9 +37,8 @@ def dimension_name(line: PricedLine) -> str:
 def calculation(line: PricedLine, price: Price) -> str:
     """`12,345 kWh × 4,95 kr = 61,11 kr, varav moms 12,22 kr`."""
     language = get_language() or settings.LANGUAGE_CODE
-    unit = _UNITS.get(line.unit, lambda: line.unit)()
     words = {
-        "quantity": f"{format_quantity(line.quantity, language, most_digits=6)}\u00a0{unit}".rstrip("\u00a0"),
+        "quantity": _quantity(line, language),
         "price": format_unit_price(Money(line.unit_price, price.currency), language, unit="").removesuffix(
             "/"
         ),
@@ -47,3 +52,10 @@ def calculation(line: PricedLine, price: Price) -> str:
     if line.price_includes_vat:
         return _("%(quantity)s × %(price)s = %(amount)s, of which VAT (%(rate)s) %(vat)s") % words
     return _("%(quantity)s × %(price)s = %(net)s, with VAT (%(rate)s) %(vat)s: %(amount)s") % words
+
+
+def _quantity(line: PricedLine, language: str) -> str:
+    """The quantity to multiply by; hours beside the minutes one is used to."""
+    unit = _UNITS.get(line.unit, lambda: line.unit)()
+    quantity = f"{format_quantity(line.quantity, language, most_digits=6)}\u00a0{unit}".rstrip("\u00a0")
+    return f"{format_duration(line.quantity * 3600)} ({quantity})" if line.unit == "h" else quantity

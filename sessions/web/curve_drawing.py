@@ -14,8 +14,8 @@ from django.utils.translation import get_language
 from chargeportal.common.formats import format_quantity
 from sessions.curves import CurvePoint, LoadCurve
 
-WIDTH, HEIGHT = 640, 220
-LEFT, RIGHT, TOP, BOTTOM = 44, 8, 12, 26
+WIDTH, HEIGHT = 640, 240
+LEFT, RIGHT, TOP, BOTTOM = 48, 8, 12, 34
 _KW_STEPS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 _MINUTE_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
 _MOST_TIME_LABELS, _MOST_POWER_LINES = 6, 4

@@ -12,12 +12,13 @@ from sessions.web.history import history_rows, own_sessions
 from stations.web.finder import finder
 
 _RECENT = 3
+_PLACES = 6
 
 
 @never_cache
 def home(request: HttpRequest) -> HttpResponse:
     """The finder for everybody, with the driver's own sessions above it."""
-    context = {"section": "home", **finder(request), **_own(request.user)}
+    context = {"section": "home", **finder(request, most=_PLACES), "is_excerpt": True, **_own(request.user)}
     return render(request, "portal/home.html", context)
 
 

@@ -65,28 +65,38 @@ class Position:
 
 def charger_list(request: HttpRequest) -> HttpResponse:
     """The places that match what was searched for; only the list when HTMX asks."""
-    context = {"section": "chargers", **finder(request)}
-    template = "stations/places.html" if request.htmx else "stations/finder.html"  # type: ignore[attr-defined]
-    response = render(request, template, context)
+    htmx = request.htmx  # type: ignore[attr-defined]
+    is_part = bool(htmx) and not htmx.history_restore_request
+    context = {"section": "chargers", "is_part": is_part, **finder(request)}
+    response = render(request, "stations/places.html" if is_part else "stations/finder.html", context)
     response.headers["Vary"] = "HX-Request"
     return response
 
 
-def finder(request: HttpRequest) -> dict[str, Any]:
+def finder(request: HttpRequest, *, most: int = PLACES_PER_PAGE) -> dict[str, Any]:
     """What the finder's templates show, for the search in the address."""
     text = request.GET.get("q", "").strip()[:100]
     position = _position(request)
-    page = find_places(request.user, text=text, position=position, page=request.GET.get("page", "1"))
+    page = find_places(
+        request.user, text=text, position=position, page=request.GET.get("page", "1"), most=most
+    )
     return {"q": text, "position": position, "page": page, "places": page.object_list}
 
 
-def find_places(user: Any, *, text: str = "", position: Position | None = None, page: str | int = 1) -> Page:
+def find_places(
+    user: Any,
+    *,
+    text: str = "",
+    position: Position | None = None,
+    page: str | int = 1,
+    most: int = PLACES_PER_PAGE,
+) -> Page:
     """One page of the places open to drivers: by distance when the position is known, else by name."""
     locations = list(_matching(user, text))
     distances = {location.pk: _distance_km(location, position) for location in locations}
     if position is not None:
         locations.sort(key=lambda location: _sort_key(distances[location.pk], location))
-    paged = Paginator(locations, PLACES_PER_PAGE).get_page(page)
+    paged = Paginator(locations, most).get_page(page)
     states = states_at([location.pk for location in paged.object_list])
     paged.object_list = [
         Place(location, tuple(states[location.pk]), distances[location.pk]) for location in paged.object_list

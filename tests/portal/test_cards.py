@@ -120,7 +120,7 @@ def test_queries_do_not_grow_with_the_number_of_cards(
 ):
     for number in range(count):
         IdToken.objects.create(uid=f"0400{number:04d}", user=driver)
-    with django_assert_num_queries(3):  # user, roles, cards
+    with django_assert_num_queries(4):  # session, user, roles, cards
         driver_client.get(reverse("card-list"))
 
 
