@@ -1,6 +1,5 @@
 """What happens at a simulated station's outlets: cars come, charge, pause and leave."""
 
-import asyncio
 import logging
 import math
 from abc import abstractmethod
@@ -11,7 +10,7 @@ from chargeportal.simulation.car import Car
 from chargeportal.simulation.car_models import arriving_car
 from chargeportal.simulation.evse import Evse, Reading, Transaction
 from chargeportal.simulation.journal import Sent
-from chargeportal.simulation.link import LinkError
+from chargeportal.simulation.link import LinkError, first_of
 from chargeportal.simulation.station import SimulatedStation
 
 logger = logging.getLogger("chargeportal.simulation")
@@ -49,10 +48,10 @@ class ChargingStation(SimulatedStation):
     def begin(self) -> None:
         """As in every station; transactions that a loss of power cut off are reported as ended."""
         if self.memory:
-            for transaction in self.memory.recall(self.evses):
+            for transaction in self.memory.recall(self.evses, version=self.version):
                 transaction.stop_reason, transaction.ended_at = "PowerLoss", transaction.last.sampled_at
                 self.queue_ended(transaction, transaction.last, token=None)
-            self.memory.save(self.evses)
+            self.memory.save(self.evses, version=self.version)
         super().begin()
 
     async def end_all(self, *, reason: str) -> None:
@@ -301,7 +300,7 @@ class ChargingStation(SimulatedStation):
 
     def _remember(self) -> None:
         if self.memory:
-            self.memory.save(self.evses)
+            self.memory.save(self.evses, version=self.version)
 
     def _step_s(self, transaction: Transaction, left_s: float, left_wh: float) -> float:
         """Return the time to the next sample: sooner where the wanted energy is nearly reached."""
@@ -333,13 +332,3 @@ class ChargingStation(SimulatedStation):
         place = self.evses[transaction.evse_number]
         if place.transaction is transaction:
             await self.stop(place.number, reason="DeAuthorized")
-
-
-async def first_of(*events: asyncio.Event) -> None:
-    """Return as soon as one of the events is set."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

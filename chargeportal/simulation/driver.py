@@ -9,6 +9,8 @@ from chargeportal.simulation.charging import ChargingStation, NotAuthorized, Not
 from chargeportal.simulation.evse import Evse, Transaction
 
 _LONGEST_REMOTE_SESSION_S = 3600.0
+#: A car that is full soon is fetched sooner than others, though not at once.
+_LONGEST_FULL_S = 600.0
 _PLUGGING_S = 3.0
 _FAULTS = (
     ("GroundFailure", "Residual current detected"),
@@ -24,13 +26,13 @@ class Habits:
 
     stay_s: tuple[float, float]
     pause_s: tuple[float, float]
-    nearly_full_share: float = 0.3
+    nearly_full_share: float = 0.25
 
 
 BUSY_AC = Habits(stay_s=(420, 2400), pause_s=(60, 300))
 QUIET_AC = Habits(stay_s=(300, 1200), pause_s=(600, 1500))
-BUSY_DC = Habits(stay_s=(300, 1080), pause_s=(40, 200), nearly_full_share=0.2)
-QUIET_DC = Habits(stay_s=(240, 900), pause_s=(300, 900), nearly_full_share=0.2)
+BUSY_DC = Habits(stay_s=(300, 1080), pause_s=(40, 200), nearly_full_share=0.15)
+QUIET_DC = Habits(stay_s=(240, 900), pause_s=(300, 900), nearly_full_share=0.15)
 
 
 class TokenPool:
@@ -92,7 +94,9 @@ class OutletDrivers:
         except NotPossible:
             return  # somebody started it remotely: that driver takes the car away
         else:
-            await stay(station, transaction, duration_s=self.chance.uniform(*self.habits.stay_s))
+            stay_s = self.chance.uniform(*self.habits.stay_s)
+            duration_s = min(stay_s, _LONGEST_FULL_S) if nearly_full else stay_s
+            await stay(station, transaction, duration_s=duration_s)
 
     async def _wait(self, span_s: tuple[float, float]) -> None:
         await self.station.clock.sleep(self.chance.uniform(*span_s))

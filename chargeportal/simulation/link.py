@@ -20,6 +20,12 @@ from chargeportal.simulation.journal import Sent
 
 logger = logging.getLogger("chargeportal.simulation")
 
+#: What it means when the server answers the handshake with this; waiting does not change it by itself.
+_REFUSALS = {
+    401: "the server does not accept the password (HTTP 401)",
+    403: "the server refuses the connection (HTTP 403)",
+    404: "the server does not know this station (HTTP 404)",
+}
 #: A connection that lived this long was a good one: the next back-off starts small again.
 _GOOD_CONNECTION_S = 10.0
 
@@ -105,7 +111,7 @@ class Link:
         self.address = address
         self.down = asyncio.Event()
         self.down.set()
-        self.refused_with: int | None = None
+        self.refused = asyncio.Event()
         self.last_error = ""
         self._speaker, self._opened, self._closed = speaker, opened, closed
         self._backoff, self._chance = backoff, chance
@@ -185,14 +191,16 @@ class Link:
                 compression=None, proxy=None, ping_interval=60, ping_timeout=60, close_timeout=2,
                 logger=logging.getLogger("chargeportal.simulation.websocket"),
             ) as socket:  # fmt: skip
-                self.refused_with = None
+                self.refused.clear()
                 if socket.subprotocol is None:
                     self._note("the server does not speak this version")
                     return
                 await self._serve(socket)
         except InvalidStatus as error:
-            self.refused_with = error.response.status_code
-            self._note(str(error))
+            refusal = _REFUSALS.get(error.response.status_code)
+            self._note(refusal or str(error))
+            if refusal:
+                self.refused.set()
         except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as error:
             self._note(str(error) or type(error).__name__)
 
@@ -227,3 +235,13 @@ class Link:
             if getattr(point, "last_sent_id", None) != unique_id:
                 raise InvalidMessage(str(error)) from error
             raise CallRefused(getattr(error, "code", "InternalError"), str(error.description)) from error
+
+
+async def first_of(*events: asyncio.Event) -> None:
+    """Return as soon as one of the events is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

@@ -16,28 +16,31 @@ class Memory:
     def __init__(self, folder: Path, identity: str) -> None:
         self._path = folder / f"{quote(identity, safe='')}.json"
 
-    def save(self, evses: dict[int, Evse]) -> None:
+    def save(self, evses: dict[int, Evse], *, version: str) -> None:
         """The file says how the EVSEs stand; it is never half-written."""
-        content = {number: _kept(evse) for number, evse in evses.items()}
+        content = {"version": version, "evses": {number: _kept(evse) for number, evse in evses.items()}}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self._path.with_suffix(f".{os.getpid()}")
         unfinished.write_text(json.dumps(content))
         unfinished.replace(self._path)
 
-    def recall(self, evses: dict[int, Evse]) -> list[Transaction]:
-        """The meters show what they showed last; returns the transactions that the power loss cut off."""
+    def recall(self, evses: dict[int, Evse], *, version: str) -> list[Transaction]:
+        """The meters show what they showed last; returns the transactions that the power loss cut off.
+
+        A transaction of the other OCPP version cannot be told in this one, and is forgotten.
+        """
         try:
             content = json.loads(self._path.read_text())
         except (OSError, ValueError):
             return []
-        if not isinstance(content, dict):
+        if not isinstance(content, dict) or "evses" not in content:
             return []
         interrupted = []
         for number, evse in evses.items():
-            kept = content.get(str(number))
+            kept = content["evses"].get(str(number))
             if kept:
                 evse.outlet.meter.register_wh = kept["register_wh"]
-            if kept and kept["transaction"]:
+            if kept and kept["transaction"] and content["version"] == version:
                 interrupted.append(_transaction(kept["transaction"]))
         return interrupted
 

@@ -57,7 +57,9 @@ async def run_session(station: ChargingStation, errand: Errand, *, evse: int = 1
                 async with asyncio.timeout(5):
                     ended = await station.stop(evse, token=errand.token(evse))
                     say(f"EVSE {evse}: {ended.energy_wh:.0f} Wh until {ended.ended_at:%Y-%m-%d %H:%M:%S} UTC")
-    await station.unplug(evse)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await station.unplug(evse)
 
 
 async def run_once(station: ChargingStation, errand: Errand, *, say: Say) -> None:

@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection
 from chargeportal.simulation.clock import SimulatedClock
 from chargeportal.simulation.evse import Evse, Transaction
 from chargeportal.simulation.journal import Journal
-from chargeportal.simulation.link import Address, Backoff, CallRefused, Link, LinkError
+from chargeportal.simulation.link import Address, Backoff, CallRefused, Link, LinkError, first_of
 from chargeportal.simulation.memory import Memory
 from chargeportal.simulation.outbox import Outbox
 from chargeportal.simulation.outlet import Kind
@@ -112,14 +112,14 @@ class SimulatedStation(ABC):
     async def until_ready(self, *, timeout_s: float) -> None:
         """Return when the station is connected and accepted.
 
-        Raises: NeverReady.
+        Raises: NeverReady, at once when the server refuses the station.
         """
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await self.ready.wait()
-        except TimeoutError:
+                await first_of(self.ready, self.link.refused)
+        if not self.ready.is_set():
             reason = self.link.last_error or "the server has not accepted its boot"
-            raise NeverReady(f"{self.identity}: {reason}") from None
+            raise NeverReady(f"{self.identity}: {reason}")
 
     async def close(self) -> None:
         """The station is switched off: no socket, no task; what waited to be sent is lost with it."""

@@ -40,12 +40,15 @@ class Csms:
     connections: int = 0
     next_transaction_id: int = 1000
     port: int = 0
+    #: every handshake is answered with this HTTP status
+    closed_with: int = 0
     _server: Server | None = None
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
-            self._serve, "127.0.0.1", self.port, subprotocols=["ocpp1.6", "ocpp2.0.1"], compression=None
-        )
+            self._serve, "127.0.0.1", self.port, subprotocols=["ocpp1.6", "ocpp2.0.1"], compression=None,
+            process_request=self._door,
+        )  # fmt: skip
         self.port = next(iter(self._server.sockets)).getsockname()[1]
         return self
 
@@ -87,6 +90,9 @@ class Csms:
             while len(self.of(action)) < count:  # noqa: ASYNC110 - polling is simplest here
                 await asyncio.sleep(0.01)
         return self.of(action)
+
+    def _door(self, socket: ServerConnection, _: Any) -> Any:
+        return socket.respond(self.closed_with, "") if self.closed_with else None
 
     async def _serve(self, socket: ServerConnection) -> None:
         identity = socket.request.path.rsplit("/", 1)[1]

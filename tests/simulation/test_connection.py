@@ -182,6 +182,31 @@ async def test_a_closed_door_is_told_in_one_sentence(unused_tcp_port, station_cl
             pytest.fail("there is no server")
 
 
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (401, "the server does not accept the password"),
+        (404, "the server does not know this station"),
+    ],
+)
+async def test_a_refusal_at_the_door_is_told_at_once(csms, make, station_class, status, reason):
+    csms.closed_with = status
+    with pytest.raises(NeverReady, match=f"SIM-1: {reason}"):
+        async with make(station_class, ready_timeout_s=30):
+            pytest.fail("the door is closed")
+
+
+async def test_a_door_that_opens_later_is_found_open(csms, make, station_class):
+    csms.closed_with = 404
+    station = make(station_class)
+    station.begin()
+    await station.link.refused.wait()
+    csms.closed_with = 0
+    async with asyncio.timeout(5):
+        await station.ready.wait()
+    await station.close()
+
+
 def test_the_wait_between_attempts_doubles_up_to_a_limit_with_jitter():
     backoff = Backoff(first_s=1, most_s=30, jitter=0)
     chance = random.Random(1)  # noqa: S311

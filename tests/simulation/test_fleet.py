@@ -11,6 +11,7 @@ from chargeportal.simulation import fleet
 from chargeportal.simulation.driver import Habits, OutletDrivers, TokenPool, fault_now_and_then
 from chargeportal.simulation.memory import Memory
 from chargeportal.simulation.station16 import SimulatedStation16
+from chargeportal.simulation.station201 import SimulatedStation201
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
@@ -101,7 +102,7 @@ async def test_a_station_that_lost_power_reports_the_end_of_what_was_running(
         await station.plug_in()
         await station.start("DEMO0001", at=NINE, meter_start_wh=1000)
         await station.report([(600, 2800, 11_000)])
-        memory.save(station.evses)
+        memory.save(station.evses, version=station.version)
         ref = station.evses[1].transaction.ref
     assert not csms.of("StopTransaction")
     async with make(station_class, memory=Memory(tmp_path, "SIM 1")) as station:
@@ -122,9 +123,19 @@ async def test_a_station_that_lost_power_reports_the_end_of_what_was_running(
     assert len(csms.of("StopTransaction")) + len(csms.events("Ended")) == 1  # reported once
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"1": None})])
+@pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"version": "1.6", "evses": {"1": None}})])
 def test_a_damaged_memory_is_no_memory(tmp_path, content):
     (tmp_path / "SIM-1.json").write_text(content)
     station = SimulatedStation16(url="ws://127.0.0.1:1/ocpp", identity="SIM-1", evses=1, register_wh=5)
-    assert Memory(tmp_path, "SIM-1").recall(station.evses) == []
+    assert Memory(tmp_path, "SIM-1").recall(station.evses, version="1.6") == []
     assert station.evses[1].outlet.meter.register_wh == 5
+
+
+async def test_a_transaction_of_the_other_version_is_not_told(csms, make, tmp_path):
+    async with make(SimulatedStation16, memory=Memory(tmp_path, "SIM 1")) as station:
+        await station.plug_in()
+        await station.start("DEMO0001", at=NINE, meter_start_wh=1000)
+    async with make(SimulatedStation201, memory=Memory(tmp_path, "SIM 1")) as station:
+        await station.flushed()
+        assert station.evses[1].outlet.meter.register_wh >= 1000
+    assert not csms.of("TransactionEvent")

@@ -29,7 +29,8 @@ def server() -> Iterator[Csms]:
 
 
 @pytest.fixture(autouse=True)
-def _without_signals(monkeypatch) -> None:
+def _somewhere_of_its_own(monkeypatch, settings, tmp_path) -> None:
+    settings.VAR_DIR = tmp_path
     monkeypatch.setattr(asyncio.unix_events._UnixSelectorEventLoop, "add_signal_handler", lambda *_: None)
 
 
@@ -73,3 +74,21 @@ def test_without_an_address_it_connects_to_this_installation(monkeypatch):
     monkeypatch.setenv("HOST", "0.0.0.0")  # noqa: S104
     monkeypatch.setenv("PORT", "18080")
     assert own_ocpp_url() == "ws://127.0.0.1:18080/ocpp"
+
+
+def test_the_meter_goes_on_where_it_was_the_last_time(server):
+    for _ in range(2):
+        call_command(
+            "simulate_station", "SIM-7", "--url", server.url, "--car", "suv", "--soc", "20",
+            "--energy", "0.5", "--speed", "200",
+        )  # fmt: skip
+    first, second = server.of("StartTransaction")
+    assert second["meter_start"] == server.of("StopTransaction")[0]["meter_stop"]
+    assert second["meter_start"] > first["meter_start"]
+
+
+def test_a_refused_driver_takes_the_car_away(server):
+    server.verdicts["STOLEN"] = "Blocked"
+    with pytest.raises(CommandError):
+        call_command("simulate_station", "SIM-7", "--url", server.url, "--token", "STOLEN")
+    assert server.statuses(1) == ["Available", "Preparing", "Available"]

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chargeportal.simulation.address import own_ocpp_url
@@ -15,6 +16,7 @@ from chargeportal.simulation.car_models import CAR_MODELS
 from chargeportal.simulation.charging import ChargingStation, NotAuthorized, NotPossible
 from chargeportal.simulation.clock import SimulatedClock, behind_for
 from chargeportal.simulation.fleet import DEMO_PASSWORD, STATION_CLASSES
+from chargeportal.simulation.memory import Memory
 from chargeportal.simulation.single import Errand, run_forever, run_once
 from chargeportal.simulation.station import NeverReady
 
@@ -118,6 +120,7 @@ def _station(options: dict[str, Any], errand: Errand) -> ChargingStation:
         url=options["url"] or own_ocpp_url(), identity=options["identity"], password=options["password"],
         kind=options["kind"], evses=options["evses"], max_power_kw=most_kw, clock=clock,
         sample_interval_s=options["interval"], seed=options["seed"],
+        memory=Memory(settings.VAR_DIR / "simulation", options["identity"]),
         ready_timeout_s=None if options["forever"] else READY_TIMEOUT_S,
     )  # fmt: skip
 
