@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import cards
 from accounts.models import IdToken
+from accounts.web.people import person
 
 #: Enough for a family's cards, too few for guessing other people's numbers.
 CLAIMS_PER_HOUR = 15
@@ -108,10 +109,10 @@ def card_unblock(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _claim(request: HttpRequest, form: CardForm) -> IdToken:
-    if not _may_try(request.user.pk):
+    if not _may_try(person(request).pk):
         raise cards.CardRefused(gettext("You have tried many numbers. Try again in an hour."))
     return cards.claim(
-        request.user, number=form.cleaned_data["number"], label=form.cleaned_data["label"].strip()
+        person(request), number=form.cleaned_data["number"], label=form.cleaned_data["label"].strip()
     )
 
 
@@ -122,7 +123,7 @@ def _may_try(user_id: int) -> bool:
 
 
 def _cards(request: HttpRequest):
-    return cards.cards_of(request.user).order_by("blocked_at", "label", "uid")
+    return cards.cards_of(person(request)).order_by("blocked_at", "label", "uid")
 
 
 def _page(**context: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.views.generic import UpdateView
 
 from accounts.language import set_language_cookie
 from accounts.models import User
+from accounts.web.people import person
 
 
 class ProfileForm(forms.ModelForm):
@@ -37,9 +38,9 @@ class ProfileView(LoginRequiredMixin, UpdateView):
 
     def get_object(self, queryset: Any = None) -> User:
         """A copy of the person who is logged in: a refused form must not change the name in the header."""
-        return User.objects.get(pk=self.request.user.pk)
+        return User.objects.get(pk=person(self.request).pk)
 
-    def form_valid(self, form: ProfileForm) -> Any:
+    def form_valid(self, form: Any) -> Any:
         """The profile is stored and the page comes back in the language chosen."""
         response = super().form_valid(form)
         set_language_cookie(response, self.object.language)

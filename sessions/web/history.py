@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -53,7 +53,7 @@ class HistoryRow:
 def session_list(request: HttpRequest) -> HttpResponse:
     """The driver's own sessions, newest first."""
     page = Paginator(own_sessions(request.user), SESSIONS_PER_PAGE).get_page(request.GET.get("page", "1"))
-    rows = history_rows(page.object_list)
+    rows = history_rows(list(page.object_list))
     months = [(month, list(group)) for month, group in groupby(rows, key=lambda row: row.month)]
     return render(request, "sessions/history.html", {"section": "sessions", "page": page, "months": months})
 
@@ -68,7 +68,7 @@ def own_sessions(user: Any):
     )
 
 
-def history_rows(sessions: Sequence[ChargingSession]) -> list[HistoryRow]:
+def history_rows(sessions: Iterable[ChargingSession]) -> list[HistoryRow]:
     """Rows for those sessions, with energy and cost, in two queries."""
     sessions = list(sessions)
     readings = metering.latest_readings([session.pk for session in sessions if session.energy_wh is None])

@@ -24,7 +24,8 @@ def _uuid(key: str) -> UUID | None:
 
 
 def _location(user: Any, key: str) -> Location | None:
-    return Location.objects.visible_to(user).filter(public_id=_uuid(key)).first() if _uuid(key) else None
+    public_id = _uuid(key)
+    return Location.objects.visible_to(user).filter(public_id=public_id).first() if public_id else None
 
 
 def _location_fragments(user: Any, key: str, changes: Changes) -> Iterable[str]:
@@ -47,7 +48,8 @@ def _concerns(state: Any, changes: Changes) -> bool:
 
 def _session(user: Any, key: str) -> ChargingSession | None:
     sessions = ChargingSession.objects.visible_to(user).select_related("station__location", "evse")
-    return sessions.filter(public_id=_uuid(key)).first() if _uuid(key) else None
+    public_id = _uuid(key)
+    return sessions.filter(public_id=public_id).first() if public_id else None
 
 
 def _session_fragments(user: Any, key: str, changes: Changes) -> Iterable[str]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from accounts.web.people import person
 from sessions import clocks, curves, metering, ports, timeline
 from sessions.models import ChargingSession
 from sessions.remote_control import StopRefused, request_stop
@@ -42,7 +43,7 @@ def session_stop(request: HttpRequest, public_id: str) -> HttpResponse:
     """Asks the charger to stop the driver's own session."""
     session = get_object_or_404(_sessions(request.user).filter(user=request.user), public_id=public_id)
     try:
-        request_stop(session, user=request.user, now=timezone.now())
+        request_stop(session, user=person(request), now=timezone.now())
     except StopRefused as refusal:
         messages.error(request, str(refusal))
     return redirect("session", public_id=session.public_id)

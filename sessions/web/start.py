@@ -13,7 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from sessions.models import StartRequest
+from accounts.web.people import person
+from sessions.models import ChargingSession, StartRequest
 from sessions.remote_control import PATIENCE, StartRefused, request_start, settle_request
 from sessions.web.location import outlet_of
 from stations.models import ChargingStation, ConnectorStatus, Evse, StationCommand
@@ -31,7 +32,7 @@ def start_page(request: HttpRequest, public_id: str) -> HttpResponse:
     refusal = ""
     if request.method == "POST":
         try:
-            asked = request_start(evse, user=request.user, now=timezone.now())
+            asked = request_start(evse, user=person(request), now=timezone.now())
             return redirect("start-request", pk=asked.pk)
         except StartRefused as error:
             refusal = str(error)
@@ -43,20 +44,20 @@ def start_page(request: HttpRequest, public_id: str) -> HttpResponse:
 def start_request(request: HttpRequest, pk: int) -> HttpResponse:
     """How a start goes on; the page asks again by itself until it is decided."""
     asked = get_object_or_404(
-        StartRequest.objects.filter(requested_by=request.user).select_related(
+        StartRequest.objects.filter(requested_by=person(request)).select_related(
             "session", "command", "evse__station"
         ),
         pk=pk,
     )
     asked = settle_request(asked, now=timezone.now())
     if asked.session is not None:
-        return _go_to_session(request, asked)
+        return _go_to_session(request, asked.session)
     template = "sessions/start_progress.html" if request.htmx else "sessions/start_request.html"  # type: ignore[attr-defined]
     return render(request, template, {**_page(asked.evse, request.user), **_progress(asked)})
 
 
-def _go_to_session(request: HttpRequest, asked: StartRequest) -> HttpResponse:
-    address = reverse("session", args=[asked.session.public_id])
+def _go_to_session(request: HttpRequest, session: ChargingSession) -> HttpResponse:
+    address = reverse("session", args=[session.public_id])
     return HttpResponseClientRedirect(address) if request.htmx else redirect(address)  # type: ignore[attr-defined]
 
 
@@ -64,7 +65,9 @@ def _progress(asked: StartRequest) -> dict[str, Any]:
     """Which step the start has reached: ``asking`` the charger, waiting for the ``car``, or how it ended."""
     command = asked.command
     accepted = command is not None and command.state == StationCommand.State.ACCEPTED
-    step = {StartRequest.State.WAITING: "car" if accepted else "asking"}.get(asked.state, asked.state)
+    step: str = asked.state
+    if asked.state == StartRequest.State.WAITING:
+        step = "car" if accepted else "asking"
     return {
         "asked": asked,
         "step": step,

@@ -57,11 +57,11 @@ _OFFLINE = (
 
 def doing(session: ChargingSession) -> Doing:
     """What the running session is doing now; five queries."""
-    state = evse_states([session.evse_id])[0] if session.evse_id else None
-    if state is None:
+    if session.evse_id is None:
         return Doing(
             ConnectorStatus.UNKNOWN, is_online=True, offline_since=None, sentence=_CONNECTED[0], advice=""
         )
+    state = evse_states([session.evse_id])[0]
     running = evse_sessions([session.evse_id])
     status = display_status(state, running.get(session.evse_id))
     sentence, advice = _words(state, status)

@@ -98,10 +98,8 @@ def find_places(
         locations.sort(key=lambda location: _sort_key(distances[location.pk], location))
     paged = Paginator(locations, most).get_page(page)
     states = states_at([location.pk for location in paged.object_list])
-    paged.object_list = [
-        Place(location, tuple(states[location.pk]), distances[location.pk]) for location in paged.object_list
-    ]
-    return paged
+    places = [Place(at, tuple(states[at.pk]), distances[at.pk]) for at in paged.object_list]
+    return Page(places, paged.number, paged.paginator)
 
 
 def states_at(location_ids: Iterable[int]) -> dict[int, Sequence[EvseState]]:
