@@ -99,12 +99,16 @@ class DemoFleet:
         self._chance = random.Random(seed)  # noqa: S311 - no secret
         self._tokens = TokenPool(FLEET_TOKENS, chance=self._chance)
         self.stations: list[ChargingStation] = []
+        self._drivers: list[asyncio.Task[None]] = []
 
     async def run(self, *, until: asyncio.Event) -> None:
         """The fleet lives until the event is set; then running sessions are ended and it disconnects."""
         for entry in DEMO_FLEET:
             self._switch_on(entry)
         await until.wait()
+        for driver in self._drivers:  # or one would plug in while the others are sent away
+            driver.cancel()
+        await asyncio.gather(*self._drivers, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(4):
                 await asyncio.gather(*(station.end_all(reason="Reboot") for station in self.stations))
@@ -125,7 +129,7 @@ class DemoFleet:
             drivers = OutletDrivers(
                 station, number, habits=outlet.habits, tokens=self._tokens, chance=self._chance
             )
-            station.spawn(drivers.run(first_after_s=outlet.first_after_s))
+            self._drivers.append(station.spawn(drivers.run(first_after_s=outlet.first_after_s)))
         if entry.faults_after_s is not None:
             faults = fault_now_and_then(station, 2, chance=self._chance, first_after_s=entry.faults_after_s)
-            station.spawn(faults)
+            self._drivers.append(station.spawn(faults))

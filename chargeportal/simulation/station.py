@@ -147,11 +147,12 @@ class SimulatedStation(ABC):
         finally:
             self.link.release()
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[None]:
         """The work runs beside everything else, until `close` at the latest; a failure is kept and logged."""
-        task = asyncio.ensure_future(self._guarded(work))
+        task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def call(self, payload: Any) -> Any:
         """Send a message that is not queued, and return the answer.
