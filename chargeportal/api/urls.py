@@ -1,0 +1,28 @@
+"""The addresses of the REST API, below `/api/`."""
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.routers import DefaultRouter
+
+from accounts.api.id_tokens import IdTokenViewSet
+from billing.api.cdrs import CdrViewSet
+from chargeportal.api.meanings import ProblemKindView
+from chargeportal.api.nowhere import NowhereView
+from sessions.api.sessions import SessionViewSet
+from stations.api.stations import LocationViewSet, StationViewSet
+
+router = DefaultRouter()
+router.include_format_suffixes = False
+router.register("locations", LocationViewSet, basename="api-location")
+router.register("stations", StationViewSet, basename="api-station")
+router.register("sessions", SessionViewSet, basename="api-session")
+router.register("cdrs", CdrViewSet, basename="api-cdr")
+router.register("id-tokens", IdTokenViewSet, basename="api-id-token")
+
+urlpatterns = [
+    path("v1/", include(router.urls)),
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    path("problems/<slug:slug>/", ProblemKindView.as_view(), name="api-problem"),
+    re_path("", NowhereView.as_view()),
+]
