@@ -10,6 +10,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_python
@@ -24,7 +25,7 @@ LOCALE = PROJECT_ROOT / "chargeportal" / "locale"
 TRANSLATED = ("sv",)
 SOURCES = ("accounts", "stations", "sessions", "billing", "chargeportal")
 PLAIN, PLURAL, CONTEXT = (1,), (1, 2), ((1, "c"), 2)
-KEYWORDS = {
+KEYWORDS: dict[str, Any] = {
     "_": PLAIN,
     "gettext": PLAIN,
     "gettext_lazy": PLAIN,
@@ -71,9 +72,9 @@ def source_catalogue() -> Catalog:
             text = "\n".join(line.strip() for line in templatize(text, origin=name).splitlines())
         stream = io.BytesIO(text.encode())
         for _line, function, messages, comments in extract_python(
-            stream, KEYWORDS.keys(), ["Translators:"], {"encoding": "utf-8"}
+            stream, KEYWORDS, ["Translators:"], {"encoding": "utf-8"}
         ):
-            _add(catalogue, function, messages, comments=comments, name=name)
+            _add(catalogue, str(function), messages, comments=list(comments or ()), name=name)
     return catalogue
 
 

@@ -1,21 +1,31 @@
 """Folders for real processes."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 
-def let_others_pass(folder: Path) -> Path:
-    """Open the way to the folder for other users: as root, PostgreSQL runs as one of them."""
-    for step in (folder, *folder.parents):
-        if step == Path(step.anchor) or step.stat().st_uid != os.geteuid():
-            break
-        step.chmod(step.stat().st_mode | 0o711)
-    return folder
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """Give a folder that any user can pass: as root, PostgreSQL runs as another user than we.
+
+    pytest's own temporary folders are closed to others, again at every start of a session.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"chargeportal-test-{os.getpid()}-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home() -> Iterator[Path]:
     """A folder of this test that any user can pass."""
-    return let_others_pass(tmp_path)
+    with open_folder() as folder:
+        yield folder

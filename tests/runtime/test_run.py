@@ -9,23 +9,23 @@ import psycopg
 import pytest
 
 from chargeportal.runtime.published import PROJECT_ROOT, published_services
-from tests.runtime.conftest import let_others_pass
+from tests.runtime.conftest import open_folder
 from tests.runtime.processes import Running, clean_environment, refused, still_alive
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory):
+def running():
     """The product, running for the tests of this module."""
-    folder = let_others_pass(tmp_path_factory.mktemp("run"))
-    product = Running(folder / "var")
-    try:
-        yield product.wait_ready()
-    finally:
-        family = product.family() if product.supervisor.poll() is None else []
-        product.interrupt()
-        assert still_alive(family, patience_s=5) == []
+    with open_folder() as folder:
+        product = Running(folder / "var")
+        try:
+            yield product.wait_ready()
+        finally:
+            family = product.family() if product.supervisor.poll() is None else []
+            product.interrupt()
+            assert still_alive(family, patience_s=5) == []
 
 
 @pytest.fixture
