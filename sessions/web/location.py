@@ -55,7 +55,7 @@ def location_context(location: Location, user: Any) -> dict[str, Any]:
         "evse_ids": [outlet.state.evse_id for outlet in found],
         "states": [outlet.state for outlet in found],
         "is_online": any(outlet.state.is_online for outlet in found),
-        "free": sum(outlet.can_start for outlet in found),
+        "free": sum(outlet.state.is_free for outlet in found),
     }
 
 

@@ -22,8 +22,11 @@
     button.disabled = true;
     navigator.geolocation.getCurrentPosition(
       (position) => {
-        form.elements.lat.value = position.coords.latitude.toFixed(5);
-        form.elements.lon.value = position.coords.longitude.toFixed(5);
+        const { latitude, longitude } = position.coords;
+        for (const [name, degrees] of [["lat", latitude], ["lon", longitude]]) {
+          form.elements[name].disabled = false;
+          form.elements[name].value = degrees.toFixed(5);
+        }
         button.disabled = false;
         form.requestSubmit();
       },
