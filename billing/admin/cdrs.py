@@ -51,7 +51,6 @@ class CdrAdmin(ReadOnlyAdmin):
         "net",
         "vat",
         "total",
-        "tariff",
     )
     list_filter = (
         ("ended_at", RangeDateTimeFilter),
@@ -64,7 +63,6 @@ class CdrAdmin(ReadOnlyAdmin):
         "session__evse",
         "session__user",
         "session__id_token",
-        "tariff",
     )
     search_fields = (
         "session__station__identity",
@@ -81,7 +79,6 @@ class CdrAdmin(ReadOnlyAdmin):
     fields = (
         "public_id",
         "session",
-        "tariff",
         "started_at",
         "ended_at",
         "time_zone",
@@ -113,7 +110,11 @@ class CdrAdmin(ReadOnlyAdmin):
     def place(self, cdr: Cdr) -> SafeString:
         """Station and location."""
         station = cdr.session.station
-        return format_html('{}<br><span class="cp-quiet">{}</span>', station, station.location or "")
+        return format_html(
+            '<span class="cp-number">{}</span><br><span class="cp-quiet">{}</span>',
+            station,
+            station.location or "",
+        )
 
     @display(description=_("driver"), ordering="session__user__email")
     def driver(self, cdr: Cdr) -> str:

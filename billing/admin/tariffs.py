@@ -52,7 +52,7 @@ class ElementInline(StackedInline):
     extra = 0
     min_num = 1
     inlines = (PriceInline,)
-    verbose_name = _("prices")
+    verbose_name = _("group of prices")
     verbose_name_plural = _("prices")
 
 

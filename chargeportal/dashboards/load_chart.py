@@ -16,7 +16,8 @@ from sessions.curves import CurvePoint, LoadCurve
 WIDTH, HEIGHT = 960, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 60, 16, 32
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 500)
-_MINUTE_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
+_MINUTE_S = 60
+_TIME_STEPS_S = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 FEWEST_POINTS = 2
 _MOST_LINES = 5
 _MOST_TIME_LABELS = 8
@@ -135,18 +136,19 @@ def _area(spots: Sequence[Spot], line: str) -> str:
 
 def _time_ticks(points: Sequence[CurvePoint], zone: dt.tzinfo) -> list[Tick]:
     """Round times of day on the wall clock; steps are taken in UTC, so clock changes shift no mark."""
-    span_min = (points[-1].at - points[0].at).total_seconds() / 60
-    step_min = next((s for s in _MINUTE_STEPS if span_min / s <= _MOST_TIME_LABELS), _MINUTE_STEPS[-1])
+    span_s = (points[-1].at - points[0].at).total_seconds()
+    step_s = next((step for step in _TIME_STEPS_S if span_s / step <= _MOST_TIME_LABELS), _TIME_STEPS_S[-1])
     first = points[0].at.astimezone(zone)
     midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
-    minutes = math.ceil((first - midnight).total_seconds() / 60 / step_min) * step_min
-    at = (midnight + dt.timedelta(minutes=minutes)).astimezone(dt.UTC)
+    steps = math.ceil((first - midnight).total_seconds() / step_s)
+    at = (midnight + dt.timedelta(seconds=steps * step_s)).astimezone(dt.UTC)
     ticks = []
     while at <= points[-1].at:
         x = _x(at, points)
         if LEFT + 16 <= x <= WIDTH - RIGHT - 16:
-            ticks.append(Tick(x, f"{at.astimezone(zone):%H:%M}"))
-        at += dt.timedelta(minutes=step_min)
+            wall = at.astimezone(zone)
+            ticks.append(Tick(x, f"{wall:%H:%M}" if step_s >= _MINUTE_S else f"{wall:%H:%M:%S}"))
+        at += dt.timedelta(seconds=step_s)
     return ticks
 
 

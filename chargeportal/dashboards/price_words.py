@@ -9,7 +9,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from chargeportal.common.formats import format_duration, format_quantity, format_unit_price
+from chargeportal.common.formats import format_duration, format_percent, format_quantity, format_unit_price
 from chargeportal.common.money import Money
 from sessions.ports import PricedLine
 
@@ -49,10 +49,10 @@ def _price(step: Step) -> str:
 def _vat(step: Step) -> str:
     if step.get("vat_percent") is None:
         return _("no VAT")
-    share = {"percent": _number(step["vat_percent"])}
+    share = {"percent": format_percent(Decimal(step["vat_percent"]), get_language() or "en")}
     if step.get("tax_included") == "YES":
-        return _("%(percent)s %% VAT included") % share
-    return _("%(percent)s %% VAT is added") % share
+        return _("%(percent)s VAT included") % share
+    return _("%(percent)s VAT is added") % share
 
 
 def _each(text: Callable[[], str]) -> Callable[[Step], str]:

@@ -57,7 +57,6 @@ def session_view(request: HttpRequest, session_id: int) -> HttpResponse:
     context = admin.site.each_context(request) | live_context(session, user=request.user, now=timezone.now())
     context |= {
         "title": context["heading"],
-        "opts": ChargingSession._meta,
         "events": session.events.order_by("occurred_at", "seq_no"),
     }
     return TemplateResponse(request, "admin/session/page.html", context)

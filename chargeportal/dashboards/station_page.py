@@ -61,7 +61,6 @@ def station_view(request: HttpRequest, station_id: int) -> HttpResponse:
     context = admin.site.each_context(request) | live_context(station, user=request.user, now=now)
     context |= {
         "title": str(station),
-        "opts": ChargingStation._meta,
         "buttons": buttons(request.user),
         "address": connection_address(request, station.identity),
         "connections": station.connections.all()[:SHOWN_CONNECTIONS],

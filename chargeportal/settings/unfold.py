@@ -127,6 +127,9 @@ UNFOLD = {
     "SITE_SUBHEADER": _("Operations"),
     "SITE_URL": "/",
     "SITE_SYMBOL": "ev_station",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("icons/mark.svg")},
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
@@ -167,5 +170,6 @@ UNFOLD = {
             "950": "oklch(20% .04 160)",
         },
     },
+    "LOGIN": {"form": "accounts.admin_login.AdminLoginForm"},
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": _NAVIGATION},
 }

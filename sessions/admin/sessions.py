@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -106,7 +107,7 @@ class ChargingSessionAdmin(ReadOnlyAdmin):
         """Station, EVSE and location."""
         number = f" / {session.evse.number}" if session.evse else ""
         return format_html(
-            '{}{}<br><span class="cp-quiet">{}</span>',
+            '<span class="cp-number">{}{}</span><br><span class="cp-quiet">{}</span>',
             session.station,
             number,
             session.station.location or "",
@@ -121,7 +122,7 @@ class ChargingSessionAdmin(ReadOnlyAdmin):
     def shown_state(self, session: ChargingSession) -> SafeString | str:
         """Running sessions as a chip, ended ones as a word."""
         if not session.is_active:
-            return session.get_state_display()
+            return capfirst(session.get_state_display())
         return status_html("suspended_ev" if session.charging_state == "suspended_ev" else "charging")
 
     @display(description=_("duration"))

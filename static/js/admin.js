@@ -2,6 +2,20 @@
 (() => {
   "use strict";
 
+  // The tokens have their dark colours in a media rule; here the switch of the admin decides, not the system.
+  const root = document.documentElement;
+  const darkRules = [...document.styleSheets]
+    .filter((sheet) => (sheet.href || "").includes("/css/tokens"))
+    .flatMap((sheet) => [...sheet.cssRules])
+    .filter((rule) => rule instanceof CSSMediaRule && rule.conditionText.includes("prefers-color-scheme: dark"));
+  const followTheme = () => {
+    const isDark = root.classList.contains("dark");
+    darkRules.forEach((rule) => { rule.media.mediaText = isDark ? "all" : "not all"; });
+    root.style.colorScheme = isDark ? "dark" : "light";
+  };
+  new MutationObserver(followTheme).observe(root, { attributes: true, attributeFilter: ["class"] });
+  followTheme();
+
   // Commands: the form comes into the page's dialog, is sent from there, and its outcome shows there.
   document.addEventListener("htmx:afterSwap", (event) => {
     const dialog = event.target.closest("dialog");

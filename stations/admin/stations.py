@@ -75,8 +75,6 @@ class ChargingStationAdmin(NetworkAdmin):
         "connection",
         "registration_state",
         "device",
-        "firmware_version",
-        "ocpp_version",
         "evse_count",
         "last_seen_at",
     )
@@ -229,9 +227,16 @@ class ChargingStationAdmin(NetworkAdmin):
         return station.registration, station.get_registration_display()
 
     @display(description=_("make"), ordering="vendor")
-    def device(self, station: ChargingStation) -> str:
-        """Vendor and model."""
-        return f"{station.vendor} {station.model}".strip() or "–"
+    def device(self, station: ChargingStation) -> SafeString:
+        """Vendor and model, with firmware and OCPP version below."""
+        version = f"OCPP {station.ocpp_version}" if station.ocpp_version else ""
+        below = " · ".join(part for part in (station.firmware_version, version) if part)
+        name = f"{station.vendor} {station.model}".strip() or "–"
+        return (
+            format_html('{}<br><span class="cp-quiet">{}</span>', name, below)
+            if below
+            else format_html("{}", name)
+        )
 
     @display(description=_("EVSEs"), ordering="number_of_evses")
     def evse_count(self, station: ChargingStation) -> int:

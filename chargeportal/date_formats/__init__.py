@@ -1,0 +1,1 @@
+"""How the admin writes dates in each language; Django finds the modules by FORMAT_MODULE_PATH."""
