@@ -1,23 +1,21 @@
 """Addresses of live pages' WebSockets."""
 
-from http.cookies import SimpleCookie
 from typing import Any
 
-from django.conf import settings
+from django.http import HttpRequest, parse_cookie
 from django.urls import re_path
-from django.utils.translation import get_supported_language_variant
+from django.utils.translation import get_language_from_request
 
 from chargeportal.live.consumers import LivePageConsumer
 
 
 def page_language(scope: dict[str, Any]) -> str:
-    """The language of the page that opened the socket: its cookie's, else the default."""
-    header = dict(scope["headers"]).get(b"cookie", b"").decode("latin-1")
-    morsel = SimpleCookie(header).get(settings.LANGUAGE_COOKIE_NAME)
-    try:
-        return get_supported_language_variant(morsel.value if morsel else settings.LANGUAGE_CODE)
-    except LookupError:
-        return settings.LANGUAGE_CODE
+    """The language of the page that opened the socket, found as the page found it: cookie, then browser."""
+    headers = dict(scope["headers"])
+    request = HttpRequest()
+    request.COOKIES = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    request.META["HTTP_ACCEPT_LANGUAGE"] = headers.get(b"accept-language", b"").decode("latin-1")
+    return get_language_from_request(request)
 
 
 class PageLanguage:
