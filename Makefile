@@ -15,6 +15,8 @@ RUN := .venv/bin/python
 export UV_CACHE_DIR ?= $(CURDIR)/.tools/cache
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
+# the certificates the system trusts: behind a company's proxy there are some that uv does not carry
+export UV_SYSTEM_CERTS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME DJANGO_SETTINGS_MODULE UV_PROJECT_ENVIRONMENT
 
