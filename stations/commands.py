@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import audit
@@ -166,11 +166,14 @@ def send(
 def wait_for(command: StationCommand, *, timeout_s: float) -> StationCommand:
     """The row as it stands when the outcome is known, or when the time is over.
 
-    Polls the database, which costs one indexed read each time and cannot miss an outcome.
+    Polls the database, which costs one indexed read each time and cannot miss an outcome. Between the
+    reads the connection is back in the pool, so that many who wait leave it to others.
     """
     deadline = time.monotonic() + timeout_s
     pause = POLL_S
     while command.state not in FINAL and time.monotonic() < deadline:
+        if not connection.in_atomic_block:
+            connection.close()
         time.sleep(pause)
         pause = min(pause * 1.3, 0.5)
         command.refresh_from_db()

@@ -50,7 +50,7 @@ CALL_ERROR = problems.declare(
     _("It answered with a CALLERROR: the members code, description and details are the station's."),
 )
 TIMED_OUT = problems.declare(
-    "call-timed-out",
+    "timed-out",
     status.HTTP_504_GATEWAY_TIMEOUT,
     _("The station did not answer in time"),
     _("It may still carry out what was asked."),

@@ -17,8 +17,11 @@ def test_an_address_that_is_none_is_a_404(address, method, driver):
     assert problem(getattr(client_of(driver), method)(address)) == (404, "not-found")
 
 
-@pytest.mark.parametrize("address", ["stations/%00/", f"stations/{'x' * 49}/", "sessions/1/", "id-tokens/x/",
-                                     f"locations/{'-' * 36}/", f"id-tokens/{'9' * 18}/", f"id-tokens/{'9' * 90}/"])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    ["stations/%00/", f"stations/{'x' * 49}/", "sessions/1/", f"locations/{'-' * 36}/", "id-tokens/x/",
+     f"id-tokens/{'9' * 18}/", f"id-tokens/{'9' * 90}/"],
+)  # fmt: skip
 def test_a_name_that_no_row_can_have_is_a_404(address, driver):
     assert problem(client_of(driver).get(f"{API}/{address}")) == (404, "not-found")
 
@@ -33,8 +36,8 @@ def test_what_is_only_read_cannot_be_written(resource, method, driver, session):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"NaN", b'{"uid": NaN}', b'{"uid": 1e999}', b'{"uid": "\\ud800"}', b'{"uid": "\\u0000"}', b"\xff",
-     b'{"uid": "a\x00"}', b"[" * 100_000, b"[" * 70 + b"]" * 70, b'{"uid": ' + b"9" * 5000 + b"}"],
+    [b"", b"{", b"NaN", b'{"uid": NaN}', b'{"uid": 1e999}', b'{"uid": "\\ud800"}', b'{"uid": "\\u0000"}',
+     b"\xff", b'{"uid": "a\x00"}', b"[" * 100_000, b"[" * 70 + b"]" * 70, b'{"uid": ' + b"9" * 5000 + b"}"],
 )  # fmt: skip
 def test_a_body_that_is_not_json_is_a_400(body, driver):
     response = client_of(driver).generic("POST", CARDS, body, content_type="application/json")

@@ -49,7 +49,7 @@ class Station16(ChargePoint16):  # type: ignore[misc]
         return result16.Reset(status="Accepted" if type == "Soft" else "Rejected")
 
     @on("UnlockConnector")
-    async def unlock(self, connector_id: int) -> Any:
+    async def unlock(self, **_fields: Any) -> Any:
         return result16.UnlockConnector(status="UnlockFailed")
 
     @on("ClearCache")
@@ -130,7 +130,6 @@ def _post(address: str, key: str, body: Any) -> tuple[int, Any]:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
-            assert error.headers["Content-Type"] == "application/problem+json"
             return error.code, json.load(error)
 
 
