@@ -17,10 +17,13 @@ SELECT r.n, e.id, c.id, s.id, s.status, s.error_code, s.info, s.started_at
 FROM {rows}
 LEFT JOIN stations_evse e ON e.station_id = r.station_id AND e.number = r.evse
 LEFT JOIN stations_connector c ON c.evse_id = e.id AND c.number = r.connector
-LEFT JOIN stations_statusinterval s
-    ON s.ended_at IS NULL AND CASE WHEN r.evse = 0
-        THEN s.connector_id IS NULL AND s.station_id = r.station_id
-        ELSE s.connector_id = c.id END
+LEFT JOIN LATERAL (
+    SELECT i.* FROM stations_statusinterval i
+    WHERE i.ended_at IS NULL AND r.evse <> 0 AND i.connector_id = c.id
+    UNION ALL
+    SELECT i.* FROM stations_statusinterval i
+    WHERE i.ended_at IS NULL AND r.evse = 0 AND i.connector_id IS NULL AND i.station_id = r.station_id
+) s ON true
 """
 
 
