@@ -72,6 +72,8 @@ def _state_entries(session: ChargingSession) -> list[TimelineEntry]:
     entries: list[TimelineEntry] = []
     for at, state in clocks.states(session):
         code = _STATE_OF_STATUS.get(state, state)
+        if code == "ev_connected" and any(entry.code == "charging" for entry in entries):
+            code = "idle"  # connected after charging is over, not before it begins
         if code in _STATE_WORDS and (not entries or entries[-1].code != code):
             entries.append(TimelineEntry(at, code, _STATE_WORDS[code]()))
     return entries

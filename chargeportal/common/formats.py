@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 
 from chargeportal.common.money import Money, round_half_up
 
@@ -84,8 +84,10 @@ def format_duration(duration_s: Decimal | Fraction | int) -> str:
 
 
 def format_age(age_s: float) -> str:
-    """Return how long ago something was, in its largest unit: `3 min`, `5 h`, `2 days`."""
+    """Return how long ago something was, in its largest unit: `just now`, `3 min`, `5 h`, `2 days`."""
     minutes = max(0, int(age_s // _MINUTE_S))
+    if not minutes:
+        return gettext("just now")
     if minutes < _HOUR_MIN:
         return f"{minutes}{NO_BREAK_SPACE}min"
     hours = minutes // _HOUR_MIN

@@ -125,7 +125,7 @@ def duration(duration_s: Any) -> str:
 
 @register.filter
 def age(since: dt.datetime | None) -> str:
-    """How long ago that was, coarsely: `3 min`, `5 h`, `2 days`."""
+    """How long ago that was, coarsely: `just now`, `3 min`, `5 h`, `2 days`."""
     return "" if since is None else formats.format_age((timezone.now() - since).total_seconds())
 
 

@@ -62,8 +62,10 @@ def doing(session: ChargingSession) -> Doing:
             ConnectorStatus.UNKNOWN, is_online=True, offline_since=None, sentence=_CONNECTED[0], advice=""
         )
     state = evse_states([session.evse_id])[0]
-    running = evse_sessions([session.evse_id])
-    status = display_status(state, running.get(session.evse_id))
+    running = evse_sessions([session.evse_id]).get(session.evse_id)
+    status = display_status(state, running)
+    if status == ConnectorStatus.PREPARING and running is not None and running.energy_wh:
+        status = ConnectorStatus.FINISHING.value  # connected after charging is over, not before it begins
     sentence, advice = _words(state, status)
     return Doing(status, state.is_online, state.offline_since, sentence, advice)
 

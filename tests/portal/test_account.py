@@ -25,7 +25,14 @@ def test_a_new_account_has_the_language_of_the_page(language, db):
     user = User.objects.get()
     assert (user.email, user.language) == ("ny@example.test", language)
     assert client.get(reverse("profile")).status_code == 200
-    assert len(mail.outbox) == 1
+    (letter,) = mail.outbox
+    subject, hello = {
+        "sv": ("Bekräfta din e-postadress", "Hej!"),
+        "en": ("Confirm your e-mail address", "Hello!"),
+    }[language]
+    assert (letter.subject, letter.to) == (subject, ["ny@example.test"])
+    assert letter.body.startswith(hello)
+    assert "/account/confirm-email/" in letter.body
 
 
 def test_the_account_of_an_address_is_not_made_twice(driver):

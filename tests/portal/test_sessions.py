@@ -143,13 +143,26 @@ def test_the_running_session_shows_meter_cost_and_what_the_car_does(running, dri
     [
         ("suspended_ev", "The car has paused charging"),
         ("suspended_evse", "The charger has paused charging"),
-        ("ev_connected", "Waiting for the car"),
+        ("ev_connected", "Charging is done"),  # 5 kWh have flowed
         ("idle", "Charging is done"),
     ],
 )
 def test_states_are_told_in_plain_words(state, words, running, driver_client):
     type(running).objects.update(charging_state=state)
     assert words in text_of(page_of(running, driver_client))
+
+
+def test_before_the_first_energy_the_car_is_waited_for(make_session, place, tariff, driver_client):
+    session = make_session(running=True, charging_state="ev_connected")
+    set_status(place.evse, ConnectorStatus.OCCUPIED)
+    assert "Waiting for the car" in text_of(page_of(session, driver_client))
+
+
+def test_the_story_ends_with_the_car_connected_after_charging(finished, driver_client):
+    changed_state(finished, "ev_connected", minute=50)
+    text = text_of(page_of(finished, driver_client))
+    assert "Charging is over, the car is still connected" in text
+    assert "not charging yet" not in text
 
 
 def test_an_old_reading_is_not_shown_as_the_present_power(running, driver_client):
