@@ -34,6 +34,7 @@ CONNECTIONS = "ocpp:connections"
 OUTCOME = "ocpp:outcome:{id}"
 SWEEP_INTERVAL_S = 2.0
 POOL_THREADS = 2
+ANNOUNCE_AFTER_S = 0.1
 RECONNECT_PAUSE_S = 1.0
 WireCall = tuple[str, dict[str, Any]]  # action and payload
 _NOT_BEFORE_ACCEPTANCE = frozenset({
@@ -51,6 +52,7 @@ class Delivery:
         self._redis: redis.Redis | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._underway: set[int] = set()
+        self._opened: list[tuple[int, int]] = []
 
     def start(self) -> None:
         """Listen for hints and sweep for lost ones."""
@@ -82,10 +84,14 @@ class Delivery:
         await asyncio.gather(*closing, return_exceptions=True)
 
     def announce(self, connection: Connection) -> None:
-        """Let the other processes close an older socket of this station."""
-        self._spawn(
-            self._publish(CONNECTIONS, {"station": connection.station.id, "token": connection.fencing_token})
-        )
+        """Let the other processes close older sockets of this station, soon: a crowd in one message."""
+        if not self._opened:
+            asyncio.get_running_loop().call_later(ANNOUNCE_AFTER_S, self._announce_opened)
+        self._opened.append((connection.station.id, connection.fencing_token))
+
+    def _announce_opened(self) -> None:
+        opened, self._opened = self._opened, []
+        self._spawn(self._publish(CONNECTIONS, {"opened": opened}))
 
     # ── hints ────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,7 +112,8 @@ class Delivery:
             if message["channel"] == COMMANDS.encode():
                 self._deliver(int(hint["command"]), int(hint["station"]))
             else:
-                self._yield_to_newer(int(hint["station"]), int(hint["token"]))
+                for station_id, token in hint["opened"]:
+                    self._yield_to_newer(int(station_id), int(token))
         except (KeyError, TypeError, ValueError):
             logger.warning("A hint could not be read: %.200r", message)
 

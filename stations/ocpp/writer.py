@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 MAX_QUEUE = 20_000
 MAX_BATCH = 1_000
-CROWD = 8  # a batch of this size says that more are on their way: wait a moment for them
+CROWD = 3  # a batch of this size says that more are on their way: wait a moment for them
 WINDOW_S = 0.003
 MAX_CONFLICT_RETRIES = 3
 RECONNECT_PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -172,7 +173,7 @@ class Lane(threading.Thread):
                 self._wake.set()
             elif self._stopping:
                 break
-        connection.close()
+        _release_session()
 
     def _take(self) -> list[Work]:
         """Return what waits, of each station at most one message for the same handler."""
@@ -292,6 +293,15 @@ def _prepared_session() -> psycopg.Connection[Any]:
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [LOCK_TIMEOUT])
     session: psycopg.Connection[Any] = connection.connection
     return session
+
+
+def _release_session() -> None:
+    """Give the connection back, to the pool if there is one, as it came."""
+    with suppress(*_CONNECTION_ERRORS):
+        if connection.connection is not None:
+            with connection.cursor() as cursor:
+                cursor.execute("RESET lock_timeout")
+    connection.close()
 
 
 def _is_conflict(error: BaseException) -> bool:
