@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 
 import psycopg
@@ -48,6 +49,14 @@ def get_health(product: Running) -> dict:
         return json.load(answer)
 
 
+def wait_for(product: Running, *, patience_s: float = 40, **state: str) -> None:
+    """Return when `/healthz/` reports this state."""
+    deadline = time.monotonic() + patience_s
+    while (health := get_health(product)) | state != health:
+        assert time.monotonic() < deadline, health
+        time.sleep(0.3)
+
+
 def test_every_step_has_a_line(running):
     printed = running.output.read_text()
     for name in ("PostgreSQL", "Valkey", "Database tables", "Static files", "Web", "Celery"):
@@ -56,12 +65,7 @@ def test_every_step_has_a_line(running):
 
 
 def test_the_worker_is_seen_soon_after_the_start(running):
-    import time
-
-    deadline = time.monotonic() + 40
-    while (health := get_health(running))["worker"] != "ok" and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert health["status"] == "ok"
+    wait_for(running, worker="ok", status="ok")
 
 
 def test_commands_find_the_running_services_by_themselves(running):
@@ -113,7 +117,7 @@ def test_a_valkey_that_is_killed_comes_back(running):
     running.child("valkey-server").kill()
 
     assert running.says("Valkey ended; starting it again", patience_s=10)
-    assert get_health(running)["cache"] == "ok"
+    wait_for(running, cache="ok")
 
 
 def test_a_second_start_keeps_the_data_and_a_killed_supervisor_leaves_no_process(start, home):

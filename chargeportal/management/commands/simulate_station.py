@@ -86,10 +86,13 @@ class Command(BaseCommand):
             duration_s=options["duration"],
             energy_wh=options["energy"] * 1000 if options["energy"] else None,
         )  # fmt: skip
+        expected: list[BaseException] = []
         try:
             asyncio.run(self._run(options, errand))
         except* (NeverReady, NotAuthorized, NotPossible, TimeoutError) as problems:
-            raise CommandError(str(problems.exceptions[0]) or "the server did not answer in time") from None
+            expected.extend(problems.exceptions)
+        if expected:  # raised out here: some Pythons wrap what is raised in there in a group again
+            raise CommandError(str(expected[0]) or "the server did not answer in time")
 
     async def _run(self, options: dict[str, Any], errand: Errand) -> None:
         station = _station(options, errand)
