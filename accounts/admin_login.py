@@ -12,6 +12,7 @@ class AdminLoginForm(AuthenticationForm):
     """Lets in who may enter the admin; whoever has a second factor uses the login page that asks for it."""
 
     def confirm_login_allowed(self, user: Any) -> None:
+        """The account is active and has no second factor that this form would pass over."""
         super().confirm_login_allowed(user)
         if is_mfa_enabled(user):
             raise ValidationError(

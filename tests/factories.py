@@ -17,6 +17,7 @@ from stations.models import (
     ConnectorStatus,
     Evse,
     Location,
+    OcppFrame,
     StationConnection,
     StatusInterval,
 )
@@ -198,5 +199,24 @@ def meter_samples(session: ChargingSession, *values: tuple[dt.datetime, float, f
                 "power_w": power_w,
             }
             for at, power_w, energy_wh in values
+        ],
+    )  # fmt: skip
+
+
+def log_frame(station: ChargingStation, *, at: dt.datetime, action: str, **fields: Any) -> None:
+    """The log of OCPP messages has this one."""
+    insert_rows(
+        OcppFrame._meta.db_table,
+        columns={
+            "station_id": "bigint", "occurred_at": "timestamptz", "direction": "text", "message_id": "text",
+            "action": "text", "payload": "jsonb", "response": "jsonb", "answered_at": "timestamptz",
+            "error_code": "text", "error_description": "text", "flags": "text[]", "raw": "text",
+        },
+        rows=[
+            {
+                "station_id": station.pk, "occurred_at": at, "direction": "in", "message_id": "m1",
+                "action": action, "payload": {}, "response": {}, "answered_at": at, "error_code": "",
+                "error_description": "", "flags": [], **fields,
+            }
         ],
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
@@ -44,11 +45,26 @@ class PriceInline(ChoicesInScope, TabularInline):
     hide_title = True
 
 
+class ElementForm(forms.ModelForm):
+    """A group of prices has nothing but its prices to fill in; its place in the order comes by itself."""
+
+    class Meta:
+        model = TariffElement
+        fields = ()
+
+    def has_changed(self) -> bool:
+        """A new group is there as soon as one of its prices is."""
+        nested = getattr(self, "nested_formsets", ())
+        return super().has_changed() or (
+            self.instance.pk is None and any(prices.formset.has_changed() for prices in nested)
+        )
+
+
 class ElementInline(StackedInline):
-    """Prices that hold together. Most tariffs have one element."""
+    """Prices that hold together. Most tariffs have one group."""
 
     model = TariffElement
-    fields = ("position",)
+    form = ElementForm
     extra = 0
     min_num = 1
     inlines = (PriceInline,)
@@ -92,6 +108,14 @@ class TariffAdmin(NetworkAdmin):
         if obj is None and operator is not None:
             operator.initial = operator.queryset.filter(kind="operator").values_list("pk", flat=True).first()
         return form
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:  # noqa: FBT001
+        """New groups of prices come after those that are there."""
+        if formset.model is TariffElement:
+            last = max((f.instance.position for f in formset.initial_forms), default=0)
+            for position, new in enumerate(formset.extra_forms, start=last + 1):
+                new.instance.position = position
+        super().save_formset(request, form, formset, change)
 
     @display(description=_("prices"))
     def prices(self, tariff: Tariff) -> str:

@@ -13,14 +13,14 @@ from django.utils.translation import get_language
 from chargeportal.common.formats import format_quantity
 from sessions.curves import CurvePoint, LoadCurve
 
-WIDTH, HEIGHT = 960, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 60, 16, 32
+WIDTH, HEIGHT = 640, 240
+LEFT, RIGHT, TOP, BOTTOM = 44, 44, 14, 30
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 500)
 _MINUTE_S = 60
 _TIME_STEPS_S = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 FEWEST_POINTS = 2
 _MOST_LINES = 5
-_MOST_TIME_LABELS = 8
+_MOST_TIME_LABELS = 6
 
 
 @dataclass(frozen=True, slots=True)
