@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
+
 from accounts.models import AuditEntry, User
 
 
 def record(
-    actor: User | None, *, act: str, subject: str, details: dict[str, Any] | None = None
+    actor: User | AnonymousUser | None, *, act: str, subject: str, details: dict[str, Any] | None = None
 ) -> AuditEntry:
     """The act is in the audit trail, for good; ``actor`` is None for what the system did by itself."""
     return AuditEntry.objects.create(

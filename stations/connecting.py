@@ -76,10 +76,10 @@ def close_connections(batch: Sequence[Received[ConnectionClosed]]) -> None:
 
 def note_seen(batch: Sequence[Received[ConnectionSeen]]) -> None:
     """Connections and their stations were alive at the given times."""
-    rows = sorted(
-        ({"id": received.message.fencing_token, "at": received.message.seen_at} for received in batch),
-        key=lambda row: row["id"],
-    )
+    rows: list[dict[str, Any]] = [
+        {"id": received.message.fencing_token, "at": received.message.seen_at}
+        for received in sorted(batch, key=lambda received: received.message.fencing_token)
+    ]
     run_with_rows(
         "WITH seen AS (UPDATE stations_stationconnection c SET last_seen_at = greatest(r.at, c.last_seen_at)"
         " FROM {rows} WHERE c.id = r.id AND c.closed_at IS NULL RETURNING c.station_id, c.last_seen_at)"
