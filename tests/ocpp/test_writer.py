@@ -57,7 +57,7 @@ def notes(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[writer.Writer]:
+async def running(transactional_db: None) -> AsyncIterator[writer.Writer]:
     running = writer.Writer(asyncio.get_running_loop())
     running.start()
     yield running
