@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.cache import never_cache
 
 from stations.models import ChargingStation, Evse, Location
 from stations.overview import EvseState, evse_states
 
 PLACES_PER_PAGE = 20
 _EARTH_RADIUS_KM = 6371.0
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_LATITUDE, _MOST_LONGITUDE = 90, 180
 
 
@@ -71,6 +74,18 @@ def charger_list(request: HttpRequest) -> HttpResponse:
     response = render(request, "stations/places.html" if is_part else "stations/finder.html", context)
     response.headers["Vary"] = "HX-Request"
     return response
+
+
+@never_cache
+def charger_availability(request: HttpRequest) -> HttpResponse:
+    """What is free now at the places an open list shows, to be swapped into it."""
+    wanted = [place for place in request.GET.getlist("place")[:PLACES_PER_PAGE] if _UUID.fullmatch(place)]
+    locations = list(
+        Location.objects.visible_to(request.user).filter(public_id__in=wanted, is_published=True)
+    )
+    states = states_at([location.pk for location in locations])
+    places = [Place(at, tuple(states[at.pk]), None) for at in locations]
+    return render(request, "stations/availabilities.html", {"places": places})
 
 
 def finder(request: HttpRequest, *, most: int = PLACES_PER_PAGE) -> dict[str, Any]:

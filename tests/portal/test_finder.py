@@ -1,5 +1,7 @@
 """The finder: what is free, what it costs, and what is nearest."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -91,6 +93,24 @@ def test_more_places_than_a_page_holds_are_fetched_in_pages(make_place):
     second = Client().get(f"{URL}?page=2", headers={"hx-request": "true"}).content.decode()
     assert "Plats 22" in second
     assert "Plats 19" not in second
+
+
+def test_an_open_list_learns_what_is_free_now(place, towns):
+    page = Client(headers={"accept-language": "en"})
+    listed = page.get(URL).content.decode()
+    address = re.search(r'hx-get="([^"]*availability[^"]*)"', listed)[1].replace("&amp;", "&")
+    set_status(place.evse, ConnectorStatus.CHARGING)
+    fresh = page.get(address).content.decode()
+    chip = fresh.split(f'id="place-{place.location.public_id}" hx-swap-oob="true"')[1]
+    assert "None free" in chip.split('id="place-')[0]
+    assert fresh.count("hx-swap-oob") == 4
+
+
+def test_availability_tells_nothing_of_unpublished_places(place, driver):
+    Location.objects.update(is_published=False)
+    for wanted in (place.location.public_id, "nonsense", "00000000-0000-0000-0000-000000000000"):
+        answer = logged_in(driver).get(f"{URL}availability/?place={wanted}")
+        assert answer.content.decode().strip() == ""
 
 
 @pytest.mark.parametrize("count", [1, 3])

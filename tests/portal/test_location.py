@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from chargeportal.live.pages import Changes, topic_named
-from stations.models import ConnectorStatus, Location
+from stations.models import ConnectorStatus, Evse, Location
 from tests.portal.conftest import disconnect, logged_in, set_status
 
 
@@ -86,6 +86,18 @@ def test_a_place_that_does_not_exist_is_not_found(db):
 
 def test_a_place_without_a_tariff_says_that_charging_is_free(place, driver_client):
     assert "No price has been set here" in page_of(place, driver_client).content.decode()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_queries_do_not_grow_with_the_number_of_outlets(
+    count, make_place, driver_client, django_assert_num_queries
+):
+    place = make_place("Mätplatsen")
+    for number in range(3, count + 3):
+        Evse.objects.create(station=place.station, number=number)
+    # session, user, roles (2), location, outlets (2), connected, statuses, running, readings, prices (2)
+    with django_assert_num_queries(13):
+        page_of(place, driver_client)
 
 
 def test_only_changed_outlets_are_pushed(place, driver):
