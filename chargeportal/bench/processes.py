@@ -66,7 +66,7 @@ class Generator:
     """The load generator's process."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "chargeportal.bench.load"],
             env=env,
             stdin=subprocess.PIPE,

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
+from django.utils.module_loading import autodiscover_modules
+
 from stations.ocpp.messages import Reply
 
 M = TypeVar("M")
@@ -102,6 +104,4 @@ def owners() -> dict[type, Owner]:
 
 def autodiscover() -> None:
     """Import `ocpp_handlers` of every installed app that has one."""
-    from django.utils.module_loading import autodiscover_modules  # apps must be loaded first
-
     autodiscover_modules("ocpp_handlers")

@@ -37,7 +37,7 @@ def insert_frames(rows: list[dict[str, Any]]) -> None:
     insert_rows(TABLE, columns=COLUMNS, rows=rows)
 
 
-def frame_row(
+def frame_row(  # noqa: PLR0913 - one argument for each column
     *,
     station_id: int,
     connection_id: int | None,

@@ -85,13 +85,13 @@ def read(text: str, *, version: str) -> Frame:
     if type(message_id) is not str or not 0 < len(message_id) <= MAX_ID_LENGTH:
         raise BadFrame(errors.RPC_FRAMEWORK_ERROR, "the message id must be a text of 1 to 36 characters")
     if kind == CALL:
-        return _call(frame, version, "\\u0000" in text)
+        return _call(frame, version, has_nul="\\u0000" in text)
     if kind == CALLRESULT:
         return _call_result(frame)
     if kind == CALLERROR or (kind == CALLRESULTERROR and version == "2.1"):
         return CallError(message_id, *_padded(frame[2:5]))
     if kind == SEND and version == "2.1":
-        call = _call(frame, version, "\\u0000" in text)
+        call = _call(frame, version, has_nul="\\u0000" in text)
         return Send(message_id, call.action, call.payload)
     raise BadFrame(
         errors.MESSAGE_TYPE_NOT_SUPPORTED, f"message type {kind!r:.20} is not known", message_id=message_id
@@ -121,7 +121,7 @@ def write_error(message_id: str, code: str, description: str, details: Any = Non
     ).decode()
 
 
-def _call(frame: list[Any], version: str, has_nul: bool) -> Call:
+def _call(frame: list[Any], version: str, *, has_nul: bool) -> Call:
     message_id = frame[1]
     if len(frame) != 4 or type(frame[2]) is not str:
         raise BadFrame(
@@ -151,8 +151,8 @@ def _call_result(frame: list[Any]) -> CallResult:
 
 
 def _padded(parts: list[Any]) -> tuple[str, str, Any]:
-    code, description, details = (*parts, *("", "", {})[len(parts) :])
-    return _text(code), _text(description), details
+    code, description, details = (parts[n] if n < len(parts) else "" for n in range(3))
+    return _text(code), _text(description), without_nul(details, [])
 
 
 def _text(value: Any) -> str:

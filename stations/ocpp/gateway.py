@@ -99,7 +99,7 @@ class Gateway:
             return
         self.stopping = True
         deadline = self.loop.time() + DRAIN_TIMEOUT_S
-        while self.writer.waiting and self.loop.time() < deadline:
+        while self.writer.waiting and self.loop.time() < deadline:  # noqa: ASYNC110 - threads empty it
             await asyncio.sleep(0.02)
         await asyncio.sleep(0.05)
         closing = [connection.close(GOING_AWAY, "restarting") for connection in self.connections]
@@ -117,7 +117,9 @@ class Gateway:
 
     # ── the handshake ────────────────────────────────────────────────────────────────────────────
 
-    async def _admit(self, scope: Scope, send: SendEvent) -> tuple[StationRecord, Translation] | None:
+    async def _admit(  # noqa: PLR0911 - one return for each way to be refused
+        self, scope: Scope, send: SendEvent
+    ) -> tuple[StationRecord, Translation] | None:
         identity = handshake.identity_in(scope.get("raw_path") or scope["path"].encode())
         address = handshake.address_of(scope)
         if identity is None:

@@ -87,7 +87,8 @@ def _plain_reading(
 
     None sends the values the careful way, which costs four times as much.
     """
-    context, fields = None, {}
+    context: str | None = None
+    fields: dict[str, Any] = {}
     for sampled in sampled_values:
         get = sampled.get
         said = get("context", "")

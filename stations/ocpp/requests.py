@@ -14,7 +14,7 @@ class RemoteStart:
     """Start charging for this token. `remote_start_id` comes back in a 2.x transaction."""
 
     id_token: str
-    id_token_type: str = "Central"
+    id_token_type: str = "Central"  # noqa: S105 - a kind of token
     evse_number: int | None = None
     remote_start_id: int = 0
     charging_profile: dict[str, Any] | None = None

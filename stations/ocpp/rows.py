@@ -32,7 +32,7 @@ def insert_rows(
     if not rows:
         return []
     names = ", ".join(columns)
-    statement = f"INSERT INTO {table} ({names}) SELECT {names} FROM {{rows}}"
+    statement = f"INSERT INTO {table} ({names}) SELECT {names} FROM {{rows}}"  # noqa: S608 - names of our own, values as a parameter
     if on_conflict:
         statement += f" ON CONFLICT {on_conflict}"
     if returning:
@@ -56,7 +56,7 @@ def run_with_rows(
     sql = statement.replace("{rows}", f"jsonb_to_recordset(%s) AS r({typed})")
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(sql, [Jsonb(rows, dumps=_dumps), *parameters])  # type: ignore[arg-type]
+        cursor.execute(sql, [Jsonb(rows, dumps=_dumps), *parameters])
         return cursor.fetchall() if cursor.description else []
 
 

@@ -10,7 +10,6 @@ from stations.ocpp.framing import Call
 from stations.ocpp.tolerance import STRICT, Tolerance, repair
 from stations.ocpp.validation import Schemas, schemas_of
 
-
 _LET_GO: dict[str, Any] = {}
 
 

@@ -217,7 +217,7 @@ def _sample(sampled: dict[str, Any]) -> metering.Sample:
 # ── To the station: replies ──────────────────────────────────────────────────────────────────────
 
 
-def encode_reply(reply: Any, *, action: str) -> bytes:
+def encode_reply(reply: Any, *, action: str) -> bytes:  # noqa: ARG001 - one signature for all versions
     """Return the payload of the CALLRESULT to `action` as JSON."""
     return _ENCODERS[type(reply)](reply)
 

@@ -49,7 +49,7 @@ def write_time(moment: datetime) -> str:
 
 @lru_cache(maxsize=1024)
 def neutral(word: str) -> str:
-    """Return the snake_case of a word of the wire: SuspendedEV → suspended_ev, Sample.Clock → sample_clock."""
+    """Return a word of the wire in snake_case: SuspendedEV → suspended_ev, Sample.Clock → sample_clock."""
     spaced = _WORD_STARTS.sub("_", word.replace(".", "_"))
     return re.sub(r"\W+|_+", "_", spaced).strip("_").lower()
 

@@ -177,7 +177,9 @@ class Lane(threading.Thread):
 
     def _take(self) -> list[Work]:
         """Return what waits, of each station at most one message for the same handler."""
-        queue, batch, seen, later = self._queue, [], set(), []
+        queue, seen = self._queue, set()
+        batch: list[Work] = []
+        later: list[Work] = []
         while queue and len(batch) < MAX_BATCH:
             work = queue.popleft()
             station = work.received.station
@@ -194,7 +196,7 @@ class Lane(threading.Thread):
         """Have every message of the batch handled and answered, or its failure logged and answered."""
         try:
             self._hand_back(_surely(lambda: _commit(batch)))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, narrowed down and logged
             if len(batch) > 1:
                 middle = len(batch) // 2
                 self._flush(batch[:middle])

@@ -185,10 +185,10 @@ def test_a_transaction_event_says_the_same_in_both_2_x_versions(version: str) ->
     }  # fmt: skip
     message = read(version, "TransactionEvent", payload)
     assert message == messages.TransactionEnded(
-        transaction_ref="t-1", occurred_at=datetime(2026, 11, 20, 11, tzinfo=UTC), stop_reason="ev_disconnected",
-        id_token=messages.IdTokenRef("AABB", "ISO14443"), evse_number=2, connector_number=1, remote_start_id=12,
-        seq_no=4, trigger_reason="ev_departed", charging_state="ev_connected", offline=True,
-        payload=orjson.dumps(payload),
+        transaction_ref="t-1", occurred_at=datetime(2026, 11, 20, 11, tzinfo=UTC), evse_number=2,
+        connector_number=1, id_token=messages.IdTokenRef("AABB", "ISO14443"), stop_reason="ev_disconnected",
+        remote_start_id=12, seq_no=4, trigger_reason="ev_departed", charging_state="ev_connected",
+        offline=True, payload=orjson.dumps(payload),
     )  # fmt: skip
 
 
