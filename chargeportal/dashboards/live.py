@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from chargeportal.dashboards import session_page, snapshots, station_page
 from chargeportal.dashboards.network_page import filters
+from chargeportal.dashboards.tile_html import tile_html
 from chargeportal.live.pages import Changes, LiveTopic, register
 
 
@@ -24,7 +25,7 @@ def _network_fragments(user: Any, _key: str, changes: Changes) -> Iterable[str]:
     changed, totals = snapshots.update(user, changes, now=timezone.now())
     if not changed and not changes.everything:
         return []
-    fragments = [render_to_string("admin/network/tile.html", {"tile": tile}) for tile in changed]
+    fragments = [tile_html(tile) for tile in changed]
     context = {"totals": totals, "filters": filters(totals.groups)}
     return [
         *fragments,

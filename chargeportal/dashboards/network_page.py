@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chargeportal.dashboards import network, snapshots
 from chargeportal.dashboards.network import Tile
+from chargeportal.dashboards.tile_html import tile_html
 from chargeportal.live.pages import Changes
 from stations.admin.onboarding import connection_address
 from stations.models import Location
@@ -60,7 +61,11 @@ def filters(groups: dict[str, int]) -> list[dict[str, Any]]:
 def by_location(shown: list[Tile]) -> list[dict[str, Any]]:
     """The tiles of each location, in the order they come."""
     return [
-        {"id": location_id or 0, "name": name or _("Not placed yet"), "tiles": list(tiles)}
+        {
+            "id": location_id or 0,
+            "name": name or _("Not placed yet"),
+            "tiles": [tile_html(tile) for tile in tiles],
+        }
         for (location_id, name), tiles in groupby(
             shown, key=lambda tile: (tile.state.location_id, tile.state.location_name)
         )
