@@ -20,6 +20,7 @@ from accounts.api.authentication import person
 from accounts.api.serializers import BlockSerializer, IdTokenSerializer, NewIdTokenSerializer
 from accounts.models import IdToken, Organisation
 from chargeportal.common.api import problems
+from chargeportal.common.api.filters import TextFilter
 from chargeportal.common.api.problems import Problem
 from chargeportal.common.api.throttling import CardClaimThrottle, KeyThrottle
 
@@ -39,7 +40,7 @@ _EXAMPLE = OpenApiExample(
 class IdTokenFilter(django_filters.FilterSet):
     """What the list can be narrowed to."""
 
-    uid = django_filters.CharFilter(lookup_expr="iexact", max_length=255, help_text="The token, any case.")
+    uid = TextFilter(lookup_expr="iexact", max_length=255, help_text="The token, any case.")
     blocked = django_filters.BooleanFilter(
         field_name="blocked_at",
         lookup_expr="isnull",

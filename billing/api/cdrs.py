@@ -12,7 +12,7 @@ from rest_framework import viewsets
 from billing.api.serializers import CdrSerializer
 from billing.models import Cdr, CdrLine
 from chargeportal.common.api.fields import UUID_IN_PATH
-from chargeportal.common.api.filters import InstantFilter
+from chargeportal.common.api.filters import InstantFilter, TextFilter
 
 
 class CdrFilter(django_filters.FilterSet):
@@ -20,7 +20,7 @@ class CdrFilter(django_filters.FilterSet):
 
     ended_from = InstantFilter(field_name="ended_at", lookup_expr="gte", help_text="Ended then or later.")
     ended_before = InstantFilter(field_name="ended_at", lookup_expr="lt", help_text="Ended before then.")
-    station = django_filters.CharFilter(
+    station = TextFilter(
         field_name="session__station__identity",
         lookup_expr="iexact",
         max_length=48,

@@ -13,7 +13,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["chargeportal.common.api.parsing.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
+        "chargeportal.common.api.filters.StrictFilters",
         "chargeportal.common.api.filters.StrictOrdering",
     ],
     "DEFAULT_PAGINATION_CLASS": "chargeportal.common.api.pagination.Pages",
@@ -47,7 +47,7 @@ Errors are problem documents (RFC 9457); programs decide by their `type`.
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "chargeportal.api.description.describe_problems",

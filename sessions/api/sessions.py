@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chargeportal.common.api.fields import UUID_IN_PATH
-from chargeportal.common.api.filters import InstantFilter
+from chargeportal.common.api.filters import InstantFilter, TextFilter
 from chargeportal.common.api.pagination import SamplePages
 from sessions import ports
 from sessions.api.serializers import SampleSerializer, SessionSerializer
@@ -34,13 +34,13 @@ class SessionFilter(django_filters.FilterSet):
     started_before = InstantFilter(
         field_name="started_at", lookup_expr="lt", help_text="Started before then."
     )
-    station = django_filters.CharFilter(
+    station = TextFilter(
         field_name="station__identity", lookup_expr="iexact", max_length=48, help_text="At this station."
     )
     location = django_filters.UUIDFilter(
         field_name="station__location__public_id", help_text="At this location."
     )
-    id_token = django_filters.CharFilter(
+    id_token = TextFilter(
         field_name="id_token_uid",
         lookup_expr="iexact",
         max_length=255,

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from accounts.api.authentication import person
 from chargeportal.common.api import problems
 from chargeportal.common.api.fields import UUID_IN_PATH
+from chargeportal.common.api.filters import TextFilter
 from chargeportal.common.api.throttling import KeyThrottle, StationCallThrottle
 from stations.api import serializers
 from stations.api.calls import place_call
@@ -36,8 +37,8 @@ _PROBLEM = problems.ProblemSerializer
 class LocationFilter(django_filters.FilterSet):
     """What the list can be narrowed to."""
 
-    city = django_filters.CharFilter(lookup_expr="iexact", max_length=60, help_text="In this city, any case.")
-    country = django_filters.CharFilter(
+    city = TextFilter(lookup_expr="iexact", max_length=60, help_text="In this city, any case.")
+    country = TextFilter(
         lookup_expr="iexact", max_length=2, help_text="In this country (ISO 3166-1 alpha-2)."
     )
 
@@ -80,9 +81,7 @@ class StationFilter(django_filters.FilterSet):
 
     location = django_filters.UUIDFilter(field_name="location__public_id", help_text="At this location.")
     online = django_filters.BooleanFilter(method="narrow_to_online", help_text="Connected now, or not.")
-    identity = django_filters.CharFilter(
-        lookup_expr="iexact", max_length=48, help_text="With this identity, any case."
-    )
+    identity = TextFilter(lookup_expr="iexact", max_length=48, help_text="With this identity, any case.")
 
     class Meta:
         model = ChargingStation

@@ -165,6 +165,15 @@ def test_an_id_that_is_none_is_refused(address, driver):
     assert problem(client_of(driver).get(f"{API}/{address}")) == (400, "invalid-input")
 
 
+@pytest.mark.parametrize(
+    "query", ["active=", "active=x", "active=null", "held=2", "started_from=", "location=", "id_token=%00"]
+)
+def test_a_filter_that_says_nothing_is_refused_not_ignored(query, driver):
+    response = client_of(driver).get(f"{API}/sessions/?{query}")
+    assert problem(response) == (400, "invalid-input")
+    assert response.json()["errors"][0]["field"] == query.partition("=")[0]
+
+
 def test_sessions_by_state_station_and_token(network, make_session, driver, colleague):
     running, ended = make_session(), make_session(days_ago=1, ended=True)
     elsewhere = SessionFactory(

@@ -9,6 +9,8 @@ import django_filters
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from django_filters.fields import IsoDateTimeField
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.drainage import set_override
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
 
@@ -39,6 +41,34 @@ class StrictOrdering(OrderingFilter):
     @staticmethod
     def _offered(view: Any) -> list[str]:
         return [f"{sign}{field}" for field in view.ordering_fields for sign in ("", "-")]
+
+
+class StrictFilters(DjangoFilterBackend):
+    """A filter that is given has a value; ``?online=`` and ``?online=maybe`` are refused, not ignored."""
+
+    def get_filterset(self, request: Any, queryset: Any, view: Any) -> Any:
+        """Raises ValidationError."""
+        filterset = super().get_filterset(request, queryset, view)
+        for name, wanted in filterset.filters.items() if filterset else ():
+            if name in request.query_params:
+                _check(name, request.query_params[name], wanted)
+        return filterset
+
+
+def _check(name: str, value: str, wanted: django_filters.Filter) -> None:
+    if isinstance(wanted, django_filters.BooleanFilter):
+        if value.lower() not in ("true", "false"):
+            raise ValidationError({name: _("true or false.")})
+    elif not value.strip() and not isinstance(wanted, TextFilter):
+        raise ValidationError({name: _("Leave it out, or give it a value.")})
+
+
+class TextFilter(django_filters.CharFilter):
+    """A filter on a text of at most ``max_length`` characters, which the description tells."""
+
+    def __init__(self, *args: Any, max_length: int, **kwargs: Any) -> None:
+        super().__init__(*args, max_length=max_length, **kwargs)
+        set_override(self, "field", {"type": "string", "maxLength": max_length})
 
 
 class _Instant(IsoDateTimeField):
