@@ -74,13 +74,30 @@ def test_without_a_database_it_answers_503(client, monkeypatch):
     assert (answer.status_code, answer.json()["database"]) == (503, "down")
 
 
-def test_metrics_are_for_this_machine(client):
+@pytest.mark.django_db
+def test_metrics_count_the_network(client, django_assert_max_num_queries):
+    with django_assert_max_num_queries(5):
+        answer = client.get("/metrics")
+
+    assert answer.status_code == 200
+    lines = answer.content.decode().splitlines()
+    for name in ("stations", "stations_online", "sessions_active", "sessions_unrated", "commands_waiting"):
+        assert f"chargeportal_{name} 0.0" in lines
+    assert any(line.startswith("django_http_requests_") for line in lines)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_metrics_answer_without_a_database(client, monkeypatch):
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+
     answer = client.get("/metrics")
 
     assert answer.status_code == 200
-    assert b"# HELP django_http_requests_total" in answer.content or b"# TYPE" in answer.content
+    assert b"chargeportal_stations" not in answer.content
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("extra", "status"),
     [
