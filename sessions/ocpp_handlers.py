@@ -26,7 +26,7 @@ def authorize(batch: Sequence[Received[Authorize]]) -> Sequence[Reply]:
     return [AuthorizeReply(verdicts[uid.upper()].info()) for uid in uids]
 
 
-@answers(TransactionStarted, lane="decisions")
+@answers(TransactionStarted, lane="transactions")
 def begin_sessions(batch: Sequence[Received[TransactionStarted]]) -> Sequence[Reply]:
     """The session exists before the station hears of it (OCPP 1.6 §4.8, 2.0.1 E01-E03)."""
     return [transactions.begin(received) for received in batch]
@@ -38,7 +38,7 @@ def update_sessions(batch: Sequence[Received[TransactionUpdated]]) -> Sequence[R
     return updates.update_many(batch)
 
 
-@answers(TransactionEnded, lane="decisions")
+@answers(TransactionEnded, lane="transactions")
 def end_sessions(batch: Sequence[Received[TransactionEnded]]) -> Sequence[Reply]:
     """The session is ended with its energy settled (OCPP 1.6 §4.10, 2.0.1 E06-E10)."""
     return [transactions.end(received) for received in batch]

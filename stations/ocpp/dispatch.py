@@ -28,8 +28,8 @@ from django.utils.module_loading import autodiscover_modules
 from stations.ocpp.messages import Reply
 
 M = TypeVar("M")
-Lane = Literal["bulk", "decisions"]
-LANES: tuple[Lane, ...] = ("bulk", "decisions")
+Lane = Literal["bulk", "decisions", "transactions"]
+LANES: tuple[Lane, ...] = ("bulk", "decisions", "transactions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,9 @@ _owners: dict[type, Owner] = {}
 def answers(*message_classes: type, lane: Lane = "bulk") -> Callable[[Handler], Handler]:
     """Register the decorated function as the owner of `message_classes`.
 
-    `lane="decisions"` puts it in the other flusher thread: for answers that a person waits for
-    (may I charge?) and that look up more than they write, so that neither kind delays the other.
+    Each lane is a flusher thread of its own, so that none delays the others: "bulk" stores what was
+    measured and reported, "decisions" answers quickly what somebody waits for (who is there? may I
+    charge?), "transactions" begins and ends sessions, which takes much work for each message.
     """
 
     def register(handler: Handler) -> Handler:

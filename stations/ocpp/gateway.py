@@ -9,7 +9,7 @@ import gc
 import logging
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,6 +39,7 @@ from stations.ocpp.writer import NobodyAnswers, Overloaded, Writer
 logger = logging.getLogger(__name__)
 
 SEEN_INTERVAL_S = 30.0
+SEEN_SLICES = 30
 DRAIN_TIMEOUT_S = 8.0
 CROWD = 500  # connections; from here on heartbeats are spread
 GOING_AWAY, PROTOCOL_ERROR, TRY_AGAIN_LATER = 1001, 1002, 1013
@@ -286,18 +287,25 @@ class Gateway:
     # ── background ───────────────────────────────────────────────────────────────────────────────
 
     async def _report_presence(self) -> None:
-        """Say every half minute which sockets are alive."""
+        """Say of every socket every half minute that it is alive, a few at a time."""
         while True:
-            await asyncio.sleep(SEEN_INTERVAL_S)
-            now = datetime.now(UTC)
-            try:
-                for connection in self.connections:
-                    message = ConnectionSeen(fencing_token=connection.fencing_token, seen_at=now)
-                    self.writer.submit_unawaited(Received(connection.station, message, now))
-            except Overloaded:
-                logger.warning("Too busy to report which stations are connected")
-            except Exception:
-                logger.exception("Presence could not be reported")
+            connections = tuple(self.connections)
+            share = -(-len(connections) // SEEN_SLICES) or 1
+            for start in range(0, SEEN_SLICES * share, share):
+                await asyncio.sleep(SEEN_INTERVAL_S / SEEN_SLICES)
+                try:
+                    self._report_seen(connections[start : start + share])
+                except Overloaded:
+                    logger.warning("Too busy to report which stations are connected")
+                except Exception:
+                    logger.exception("Presence could not be reported")
+
+    def _report_seen(self, connections: Sequence[Connection]) -> None:
+        now = datetime.now(UTC)
+        for connection in connections:
+            if not connection.closing:
+                message = ConnectionSeen(fencing_token=connection.fencing_token, seen_at=now)
+                self.writer.submit_unawaited(Received(connection.station, message, now))
 
     def _spawn(self, work: Any) -> None:
         task = self.loop.create_task(work)

@@ -27,7 +27,7 @@ from stations.ocpp.messages import Refused
 logger = logging.getLogger(__name__)
 
 MAX_QUEUE = 20_000
-MAX_BATCH = 1_000
+MAX_BATCH = {"bulk": 1_000, "decisions": 1_000, "transactions": 100}
 CROWD = 3  # a batch of this size says that more are on their way: wait a moment for them
 WINDOW_S = 0.003
 MAX_CONFLICT_RETRIES = 3
@@ -125,6 +125,7 @@ class Lane(threading.Thread):
 
     def __init__(self, name: str, hand_back: Callable[[list[tuple[asyncio.Future[Any], Any]]], None]) -> None:
         super().__init__(name=f"ocpp-{name}", daemon=True)
+        self._max_batch = MAX_BATCH[name]
         self._hand_back = hand_back
         self._queue: deque[Work] = deque()
         self._log_rows: deque[dict[str, Any]] = deque(maxlen=MAX_LOG_ROWS)
@@ -180,7 +181,7 @@ class Lane(threading.Thread):
         queue, seen = self._queue, set()
         batch: list[Work] = []
         later: list[Work] = []
-        while queue and len(batch) < MAX_BATCH:
+        while queue and len(batch) < self._max_batch:
             work = queue.popleft()
             station = work.received.station
             key = (work.owner.handler, station.id or station.identity)
