@@ -52,8 +52,13 @@ def start_request(request: HttpRequest, pk: int) -> HttpResponse:
     asked = settle_request(asked, now=timezone.now())
     if asked.session is not None:
         return _go_to_session(request, asked.session)
-    template = "sessions/start_progress.html" if request.htmx else "sessions/start_request.html"  # type: ignore[attr-defined]
-    return render(request, template, {**_page(asked.evse, request.user), **_progress(asked)})
+    page = _page(asked.evse, request.user) | _progress(asked)
+    page["sign"] = f"{page['step']}-{page['is_plugged_in']:d}"
+    if not request.htmx:  # type: ignore[attr-defined]
+        return render(request, "sessions/start_request.html", page)
+    if request.GET.get("seen") == page["sign"]:
+        return HttpResponse(status=204)  # nothing new: what is on the page stays, and is not read out again
+    return render(request, "sessions/start_progress.html", page)
 
 
 def _go_to_session(request: HttpRequest, session: ChargingSession) -> HttpResponse:

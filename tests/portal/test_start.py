@@ -1,6 +1,7 @@
 """Starting from the portal, and how the waiting page tells what happens."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.test import Client
@@ -89,6 +90,14 @@ def test_a_refused_start_says_what_to_do(state, words, asked, driver_client):
     assert "Try again" in page
     assert "hx-trigger" not in page
     assert "<html" not in page
+
+
+def test_a_poll_that_brings_nothing_new_leaves_the_page_alone(asked, driver_client):
+    page = waiting_page(driver_client, asked)
+    address = re.search(r'hx-get="([^"]+)"', page)[1]
+    assert driver_client.get(address, headers=HTMX).status_code == 204
+    answered(asked, "accepted")
+    assert driver_client.get(address, headers=HTMX).status_code == 200
 
 
 def test_a_start_without_a_car_expires(asked, driver_client):
