@@ -21,6 +21,7 @@ class Bench:
     gateway: Server
     echo: Server
     seconds: float
+    echo_per_cpu_second: float = 0.0
 
     def connect(self, server: Server, prefix: str, count: int, *, hello: bool) -> Report:
         """Connect stations; with `hello` they boot and report two statuses."""
@@ -38,6 +39,8 @@ class Bench:
         if report.get("messages"):
             report["per_cpu_second"] = round(report["messages"] / used_s)
             report["messages_per_second"] = round(report["messages"] / report["seconds"])
+            if server is self.gateway and self.echo_per_cpu_second:
+                report["of_echo"] = round(report["per_cpu_second"] / self.echo_per_cpu_second, 2)
         return report
 
 
@@ -101,6 +104,7 @@ def baseline(bench: Bench, stations: int) -> Iterator[Report]:
         lambda: bench.generator.do("closed_loop", message="MeterValues 1.6", seconds=bench.seconds),
     )
     bench.generator.do("disconnect")
+    bench.echo_per_cpu_second = report["per_cpu_second"]
     yield {"case": "baseline echo without database", "stations": stations, **report}
 
 

@@ -1,6 +1,7 @@
 """The group commit: durable before answered, nobody pays for another's poison."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -119,8 +120,6 @@ async def test_no_answer_before_the_commit(notes: Notes, running: writer.Writer)
             transaction.set_rollback(True)
         connection.close()
 
-    import threading
-
     taken, release = asyncio.Event(), threading.Event()
     holding = asyncio.create_task(asyncio.to_thread(hold, taken, release, asyncio.get_running_loop()))
     await asyncio.wait_for(taken.wait(), 5)
@@ -142,6 +141,27 @@ async def test_a_lost_database_connection_loses_no_message(notes: Notes, running
     await sync_to_async(cut_off)()
     assert await submit(running, "after") == [EMPTY]
     assert await sync_to_async(stored)() == ["after", "before"]
+
+
+async def test_a_lane_that_works_hard_does_not_hold_up_the_others(
+    notes: Notes, running: writer.Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True)
+    class Heavy:
+        pass
+
+    release = threading.Event()
+
+    def work_hard(batch: Sequence[Received[Any]]) -> Sequence[Any]:
+        release.wait(10)
+        return [EMPTY] * len(batch)
+
+    monkeypatch.setitem(dispatch._owners, Heavy, dispatch.Owner(work_hard, "transactions", 1))  # type: ignore[arg-type]
+    heavy = running.submit(Received(StationRef(1, "CP-1", "1.6"), Heavy(), NOW))
+    assert await submit(running, "light") == [EMPTY]
+    assert not heavy.done()
+    release.set()
+    assert (await asyncio.wait_for(heavy, 5))[0] is EMPTY
 
 
 async def test_beyond_the_cap_nothing_more_is_taken(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
