@@ -14,7 +14,7 @@ from unfold.decorators import action, display
 
 from accounts import api_keys, audit
 from accounts.admin import people
-from accounts.admin.base import NetworkAdmin
+from accounts.admin.base import NetworkAdmin, person
 from accounts.backends import organisations_allowing
 from accounts.models import ApiKey, User
 
@@ -49,11 +49,11 @@ class ApiKeyAdmin(NetworkAdmin):
         """Keys are revoked, so that the trail of what they did keeps its name."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: forms.ModelForm, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: bool) -> None:  # noqa: FBT001
         """A new key is stored; its secret waits on the request to be shown once."""
         if change:
             return
-        owner = obj.user if obj.user_id else request.user
+        owner = obj.user if obj.user_id else person(request)
         key, request.new_secret = api_keys.issue(owner, name=obj.name, expires_at=obj.expires_at)
         obj.pk, obj.user, obj.prefix, obj.digest = key.pk, key.user, key.prefix, key.digest
         obj.created_at, obj._state.adding = key.created_at, False

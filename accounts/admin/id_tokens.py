@@ -33,7 +33,8 @@ class BlockedFilter(admin.SimpleListFilter):
             "blocked": Q(blocked_at__isnull=False),
             "expired": Q(valid_until__lte=now),
         }
-        return queryset.filter(wanted[self.value()]) if self.value() in wanted else queryset
+        value = self.value() or ""
+        return queryset.filter(wanted[value]) if value in wanted else queryset
 
 
 @admin.register(IdToken)

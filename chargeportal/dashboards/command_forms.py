@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -107,7 +107,7 @@ class RemoteStartForm(CommandForm):
             request = request_start(data["evse"], user=requested_by, id_token=data["token"], now=now)
         except StartRefused as refusal:
             raise NotSent(str(refusal)) from refusal
-        return request.command
+        return cast(StationCommand, request.command)  # made together with it
 
 
 class SessionField(forms.ModelChoiceField):
@@ -210,7 +210,7 @@ class TriggerForm(CommandForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         names = _MESSAGES["2" if self.station.ocpp_version.startswith("2") else "1.6"]
-        self.fields["message"].choices = [(name, name) for name in names]
+        cast(forms.ChoiceField, self.fields["message"]).choices = [(name, name) for name in names]
 
     def send(self, *, requested_by: User, now: dt.datetime) -> StationCommand:
         """The command is stored and on its way."""

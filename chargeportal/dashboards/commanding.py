@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
+from accounts.admin.base import person
 from accounts.backends import command_permission, organisations_allowing
 from chargeportal.dashboards import network
 from chargeportal.dashboards.command_forms import FORMS, NotSent
@@ -35,7 +36,7 @@ def command_view(request: HttpRequest, station_id: int, kind: str) -> HttpRespon
         raise PermissionDenied
     form = FORMS[kind](
         request.POST if request.method == "POST" else None,
-        initial=request.GET.dict(), station=station, user=request.user,
+        initial=request.GET.dict(), station=station, user=person(request),
     )  # fmt: skip
     context = {
         "form": form,
@@ -51,7 +52,7 @@ def command_view(request: HttpRequest, station_id: int, kind: str) -> HttpRespon
 
 def _send(request: HttpRequest, form: Any, context: dict[str, Any]) -> HttpResponse:
     try:
-        command = form.send(requested_by=request.user, now=timezone.now())
+        command = form.send(requested_by=person(request), now=timezone.now())
     except NotSent as refusal:
         form.add_error(None, str(refusal))
         return render(request, "admin/station/command_form.html", context)

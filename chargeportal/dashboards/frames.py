@@ -29,7 +29,7 @@ class FrameFilter(forms.Form):
     direction = forms.ChoiceField(
         required=False, choices=[("", _("both ways")), *OcppFrame.Direction.choices]
     )
-    errors = forms.BooleanField(required=False)
+    only_errors = forms.BooleanField(required=False)
     text = forms.CharField(required=False, max_length=200)
     before = forms.DateTimeField(required=False)
     before_id = forms.IntegerField(required=False)
@@ -37,7 +37,7 @@ class FrameFilter(forms.Form):
     @property
     def needs_scan(self) -> bool:
         """Whether the index on station and time is not enough."""
-        return any(self.cleaned_data.get(name) for name in ("action", "direction", "errors", "text"))
+        return any(self.cleaned_data.get(name) for name in ("action", "direction", "only_errors", "text"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _narrowed(frames: QuerySet, wanted: dict[str, Any]) -> QuerySet:
         frames = frames.filter(action__icontains=wanted["action"].strip())
     if wanted["direction"]:
         frames = frames.filter(direction=wanted["direction"])
-    if wanted["errors"]:
+    if wanted["only_errors"]:
         frames = frames.filter(~Q(error_code="") | Q(raw__isnull=False))
     if wanted["text"]:
         text = wanted["text"].strip()

@@ -26,12 +26,10 @@ def _network_fragments(user: Any, _key: str, changes: Changes) -> Iterable[str]:
     if not changed and not changes.everything:
         return []
     fragments = [tile_html(tile) for tile in changed]
-    context = {"totals": totals, "filters": filters(totals.groups)}
-    return [
-        *fragments,
-        render_to_string("admin/network/figures.html", context),
-        *(render_to_string("admin/network/count.html", {"filter": each}) for each in context["filters"]),
+    counts = [
+        render_to_string("admin/network/count.html", {"filter": each}) for each in filters(totals.groups)
     ]
+    return [*fragments, render_to_string("admin/network/figures.html", {"totals": totals}), *counts]
 
 
 def _sees_station(user: Any, key: str) -> bool:

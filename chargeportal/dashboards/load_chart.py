@@ -23,6 +23,9 @@ _MOST_LINES = 5
 _MOST_TIME_LABELS = 6
 
 
+Span = tuple[dt.datetime, dt.datetime]
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """A mark on an axis: where, and what stands beside it."""
@@ -80,16 +83,20 @@ class _Axis:
         )
 
 
-def draw(curve: LoadCurve, *, zone: str) -> LoadChart | None:
-    """The chart over the wall clock of that zone; None while there are fewer than two readings."""
+def draw(curve: LoadCurve, *, zone: str, ended_at: dt.datetime | None = None) -> LoadChart | None:
+    """The chart over the wall clock of that zone; None while there are fewer than two readings.
+
+    It goes on to the end of a session that outlasted its readings, so that parking is seen.
+    """
     points = curve.points
     if len(points) < FEWEST_POINTS or points[0].at == points[-1].at:
         return None
+    span = (points[0].at, max(points[-1].at, ended_at or points[-1].at))
     power = _axis(max(((p.power_w or 0) / 1000 for p in points), default=0))
     energy = _axis(max(((p.energy_wh or 0) / 1000 for p in points), default=0))
     spots = tuple(
         Spot(
-            x=_x(point.at, points),
+            x=_x(point.at, span),
             power_y=None if point.power_w is None else power.y(point.power_w / 1000),
             energy_y=None if point.energy_wh is None else energy.y(point.energy_wh / 1000),
             point=point,
@@ -103,10 +110,10 @@ def draw(curve: LoadCurve, *, zone: str) -> LoadChart | None:
         energy_line=_path(spots, lambda spot: spot.energy_y),
         power_ticks=power.ticks(),
         energy_ticks=energy.ticks(),
-        time_ticks=tuple(_time_ticks(points, ZoneInfo(zone) if zone else timezone.get_current_timezone())),
+        time_ticks=tuple(_time_ticks(span, ZoneInfo(zone) if zone else timezone.get_current_timezone())),
         spots=spots,
-        start=points[0].at,
-        end=points[-1].at,
+        start=span[0],
+        end=span[1],
     )
 
 
@@ -116,8 +123,8 @@ def _axis(peak: float) -> _Axis:
     return _Axis(step=step, top=step * max(1, math.ceil(round(peak / step, 6))))
 
 
-def _x(at: dt.datetime, points: Sequence[CurvePoint]) -> float:
-    share = (at - points[0].at) / (points[-1].at - points[0].at)
+def _x(at: dt.datetime, span: Span) -> float:
+    share = (at - span[0]) / (span[1] - span[0])
     return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
 
 
@@ -134,17 +141,17 @@ def _area(spots: Sequence[Spot], line: str) -> str:
     return f"{line} L{told[-1].x} {ground} L{told[0].x} {ground} Z"
 
 
-def _time_ticks(points: Sequence[CurvePoint], zone: dt.tzinfo) -> list[Tick]:
+def _time_ticks(span: Span, zone: dt.tzinfo) -> list[Tick]:
     """Round times of day on the wall clock; steps are taken in UTC, so clock changes shift no mark."""
-    span_s = (points[-1].at - points[0].at).total_seconds()
+    span_s = (span[1] - span[0]).total_seconds()
     step_s = next((step for step in _TIME_STEPS_S if span_s / step <= _MOST_TIME_LABELS), _TIME_STEPS_S[-1])
-    first = points[0].at.astimezone(zone)
+    first = span[0].astimezone(zone)
     midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
     steps = math.ceil((first - midnight).total_seconds() / step_s)
     at = (midnight + dt.timedelta(seconds=steps * step_s)).astimezone(dt.UTC)
     ticks = []
-    while at <= points[-1].at:
-        x = _x(at, points)
+    while at <= span[1]:
+        x = _x(at, span)
         if LEFT + 16 <= x <= WIDTH - RIGHT - 16:
             wall = at.astimezone(zone)
             ticks.append(Tick(x, f"{wall:%H:%M}" if step_s >= _MINUTE_S else f"{wall:%H:%M:%S}"))

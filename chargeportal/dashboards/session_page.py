@@ -107,7 +107,8 @@ def may_see_price(user: Any, session: ChargingSession) -> bool:
 def _curve(session: ChargingSession, *, zone: str) -> dict[str, Any]:
     curve = curves.load_curve(session)
     step = max(1, -(-len(curve.points) // TABLE_ROWS))
-    return {"curve": curve, "chart": draw(curve, zone=zone), "readings": curve.points[::step]}
+    chart = draw(curve, zone=zone, ended_at=session.ended_at)
+    return {"curve": curve, "chart": chart, "readings": curve.points[::step]}
 
 
 def _with_all(sessions: QuerySet[ChargingSession]) -> QuerySet[ChargingSession]:

@@ -28,9 +28,12 @@ from stations.admin.links import status_html
 class PricedChangeList(ChangeList):
     """A page of sessions that knows their energies and costs, read in one query each."""
 
+    result_list: Any
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = sessions = list(self.result_list)
+        sessions: list[Any] = list(self.result_list)
+        self.result_list = sessions
         totals = pricing().totals([session.pk for session in sessions if not session.is_active])
         readings = latest_readings([session.pk for session in sessions if session.is_active])
         for session in sessions:

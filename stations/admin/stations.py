@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
 
-from accounts.admin.base import NetworkAdmin, NetworkInline
+from accounts.admin.base import NetworkAdmin, NetworkInline, person
 from stations.admin import onboarding
 from stations.admin.links import station_address
 from stations.models import ChargingStation, Connector, Evse, StationConnection
@@ -159,7 +159,7 @@ class ChargingStationAdmin(NetworkAdmin):
         decision = request.POST.get("registration", "")
         if request.method != "POST" or decision not in ("accepted", "rejected"):
             raise PermissionDenied
-        onboarding.decide(station, registration=decision, actor=request.user)
+        onboarding.decide(station, registration=decision, actor=person(request))
         return HttpResponseRedirect(station_address(station.pk))
 
     def _station_to_keep(self, request: HttpRequest, station_id: int) -> ChargingStation:
@@ -196,7 +196,7 @@ class ChargingStationAdmin(NetworkAdmin):
 
     def _decide(self, request: HttpRequest, queryset: QuerySet, registration: str) -> None:
         stations = self.in_scope(queryset, request.user, verb="change")
-        done = sum(onboarding.decide(s, registration=registration, actor=request.user) for s in stations)
+        done = sum(onboarding.decide(s, registration=registration, actor=person(request)) for s in stations)
         self.message_user(request, _("Changed: %(n)d") % {"n": done})
 
     @display(description=_("charging station"), ordering="identity")

@@ -83,6 +83,12 @@ def test_a_curve_over_the_night_of_the_clock_change_keeps_the_wall_clock(session
     assert "03:00" in [tick.label for tick in chart.time_ticks]
 
 
+def test_the_curve_goes_on_to_the_end_of_the_session(session):
+    chart = draw(load_curve(session), zone="Europe/Stockholm", ended_at=NOON + dt.timedelta(hours=2))
+    assert chart.end == NOON + dt.timedelta(hours=2)
+    assert chart.spots[-1].x == pytest.approx((chart.left + chart.right) / 2, abs=0.1)
+
+
 def test_too_few_readings_are_said_to_be_so(operator, colleague, browser):
     session = SessionFactory(
         evse=EvseFactory(station=StationFactory(location=LocationFactory(operator=operator)))

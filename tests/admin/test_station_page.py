@@ -227,7 +227,7 @@ class TestLog:
             ({}, ["Reset", "Authorize", "Heartbeat"]),
             ({"action": "auth"}, ["Authorize"]),
             ({"direction": "out"}, ["Reset"]),
-            ({"errors": "on"}, ["Reset"]),
+            ({"only_errors": "on"}, ["Reset"]),
             ({"text": "åsa-1"}, ["Authorize"]),
             ({"text": "nothing like it"}, []),
         ],
