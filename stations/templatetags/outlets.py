@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from chargeportal.common.formats import NO_BREAK_SPACE, format_number
-from stations.models import Connector
+from stations.models import Connector, Location
 from stations.overview import EvseState
 
 register = template.Library()
@@ -45,3 +47,28 @@ def distance(distance_km: float) -> str:
 def evse_ids_of(places: Iterable[Any]) -> list[int]:
     """The ids of the outlets of all those places."""
     return [evse_id for place in places for evse_id in place.evse_ids]
+
+
+@register.filter
+def opening_lines(location: Location) -> list[str]:
+    """When the place is open, from OCPI Hours: `mån–fre 07:00–22:00`; nothing when that is not known."""
+    hours = location.opening_hours if isinstance(location.opening_hours, dict) else {}
+    if hours.get("twentyfourseven"):
+        return [_("Open around the clock")]
+    days: dict[int, list[str]] = {}
+    for period in hours.get("regular_hours") or []:
+        with suppress(KeyError, TypeError, ValueError):  # people type these; what is no period is left out
+            begin, end = period["period_begin"], period["period_end"]
+            days.setdefault(int(period["weekday"]), []).append(f"{begin}–{end}")
+    runs: list[tuple[list[int], str]] = []
+    for day, times in sorted((day, ", ".join(sorted(open_at))) for day, open_at in days.items()):
+        if runs and runs[-1][1] == times and runs[-1][0][-1] == day - 1:
+            runs[-1][0].append(day)
+        else:
+            runs.append(([day], times))
+    return [f"{_day(run[0])}{f'–{_day(run[-1])}' if len(run) > 1 else ''} {times}" for run, times in runs]
+
+
+def _day(weekday: int) -> str:
+    """OCPI counts from Monday as 1, Python from Monday as 0."""
+    return str(WEEKDAYS_ABBR[(weekday - 1) % 7])

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from chargeportal.live.pages import Changes, topic_named
 from stations.models import ConnectorStatus, Evse, Location
+from stations.templatetags.outlets import opening_lines
 from tests.portal.conftest import disconnect, logged_in, set_status
 
 
@@ -86,6 +87,40 @@ def test_a_place_that_does_not_exist_is_not_found(db):
 
 def test_a_place_without_a_tariff_says_that_charging_is_free(place, driver_client):
     assert "No price has been set here" in page_of(place, driver_client).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("hours", "lines"),
+    [
+        ({"twentyfourseven": True}, ["Open around the clock"]),
+        (
+            {
+                "regular_hours": [
+                    *(
+                        {"weekday": day, "period_begin": "07:00", "period_end": "22:00"}
+                        for day in range(1, 6)
+                    ),
+                    {"weekday": 7, "period_begin": "10:00", "period_end": "18:00"},
+                ]
+            },
+            ["Mon–Fri 07:00–22:00", "Sun 10:00–18:00"],
+        ),
+        ({}, []),
+        (["odd"], []),
+        (
+            {
+                "regular_hours": [
+                    {"weekday": "x"},
+                    "odd",
+                    {"weekday": "x", "period_begin": 1, "period_end": 2},
+                ]
+            },
+            [],
+        ),
+    ],
+)
+def test_opening_hours_are_told_in_short(hours, lines):
+    assert opening_lines(Location(opening_hours=hours)) == lines
 
 
 @pytest.mark.parametrize("count", [1, 3])
