@@ -8,6 +8,7 @@ import re
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
+from accounts import audit
 from accounts.models import IdToken, User
 
 #: Why a card is blocked when its owner said so; only such a block may be taken back by the owner.
@@ -47,7 +48,9 @@ def claim(user: User, *, number: str, label: str = "") -> IdToken:
             raise CardRefused(
                 _("You have as many cards as an account can hold. Ask our support to remove one.")
             )
-        return _take_over(known, user, label) if known else _create(user, uid, label)
+        card = _take_over(known, user, label) if known else _create(user, uid, label)
+        audit.record(user, act="idtoken.added", subject=_subject(card))
+        return card
 
 
 def _create(user: User, uid: str, label: str) -> IdToken:
@@ -75,13 +78,27 @@ def cards_of(user: User):
     return IdToken.objects.visible_to(user).filter(user=user).exclude(type=IdToken.Type.CENTRAL)
 
 
-def block(card: IdToken, *, now: dt.datetime) -> bool:
+def block(card: IdToken, *, actor: User, now: dt.datetime) -> bool:
     """The card starts no more sessions; False when it was blocked before."""
     free = IdToken.objects.filter(pk=card.pk, blocked_at__isnull=True)
-    return bool(free.update(blocked_at=now, block_reason=REPORTED_LOST))
+    with transaction.atomic():
+        done = bool(free.update(blocked_at=now, block_reason=REPORTED_LOST))
+        if done:
+            audit.record(
+                actor, act="idtoken.blocked", subject=_subject(card), details={"reason": REPORTED_LOST}
+            )
+    return done
 
 
-def unblock(card: IdToken) -> bool:
+def unblock(card: IdToken, *, actor: User) -> bool:
     """The card works again; False when it is not blocked, or was blocked by someone else than its owner."""
     lost = IdToken.objects.filter(pk=card.pk, blocked_at__isnull=False, block_reason=REPORTED_LOST)
-    return bool(lost.update(blocked_at=None, block_reason=""))
+    with transaction.atomic():
+        done = bool(lost.update(blocked_at=None, block_reason=""))
+        if done:
+            audit.record(actor, act="idtoken.unblocked", subject=_subject(card))
+    return done
+
+
+def _subject(card: IdToken) -> str:
+    return f"idtoken {card.uid}"

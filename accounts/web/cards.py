@@ -89,7 +89,7 @@ def card_rename(request: HttpRequest, pk: int) -> HttpResponse:
 def card_block(request: HttpRequest, pk: int) -> HttpResponse:
     """Blocks a lost card; it can be taken back on the list."""
     card = get_object_or_404(_cards(request), pk=pk)
-    if cards.block(card, now=timezone.now()):
+    if cards.block(card, actor=person(request), now=timezone.now()):
         messages.success(
             request, gettext("%(card)s is blocked. Nobody can start charging with it.") % {"card": card}
         )
@@ -101,7 +101,7 @@ def card_block(request: HttpRequest, pk: int) -> HttpResponse:
 def card_unblock(request: HttpRequest, pk: int) -> HttpResponse:
     """Takes back the block of a card that was found again."""
     card = get_object_or_404(_cards(request), pk=pk)
-    if cards.unblock(card):
+    if cards.unblock(card, actor=person(request)):
         messages.success(request, gettext("%(card)s works again.") % {"card": card})
     else:
         messages.error(request, gettext("This card cannot be unblocked here. Contact our support."))

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from accounts.models import IdToken
+from accounts.models import AuditEntry, IdToken
 from accounts.web.cards import CLAIMS_PER_HOUR
 from tests.portal.conftest import logged_in, make_user
 
@@ -25,6 +25,7 @@ def test_a_card_is_added_by_its_number_as_it_is_printed(driver, driver_client):
     assert add(driver_client, " 04:a2 b3-c4 ", "Key ring").status_code == 302
     card = IdToken.objects.get()
     assert (card.uid, card.label, card.user, card.type) == ("04A2B3C4", "Key ring", driver, "ISO14443")
+    assert AuditEntry.objects.get().act == "idtoken.added"
     assert "Key ring" in driver_client.get(reverse("card-list")).content.decode()
 
 
@@ -80,6 +81,11 @@ def test_a_lost_card_is_blocked_and_found_again(card, driver_client):
     driver_client.post(reverse("card-unblock", args=[card.pk]))
     card.refresh_from_db()
     assert (card.blocked_at, card.block_reason) == (None, "")
+    acts = AuditEntry.objects.order_by("id").values_list("act", "actor__email", "subject")
+    assert list(acts) == [
+        ("idtoken.blocked", "driver@example.test", "idtoken 04A2B3C4"),
+        ("idtoken.unblocked", "driver@example.test", "idtoken 04A2B3C4"),
+    ]
 
 
 def test_what_the_operator_has_blocked_stays_blocked(card, driver_client):
