@@ -148,7 +148,7 @@ class IdTokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
                 token, reason=form.validated_data["reason"], actor=person(request), now=now
             )
         elif token.user_id == request.user.pk:
-            cards.block(token, now=now)
+            cards.block(token, actor=person(request), now=now)
         else:
             raise PermissionDenied
         token.refresh_from_db()
@@ -171,7 +171,7 @@ class IdTokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
             organisation_tokens.unblock(token, actor=person(request))
         elif token.user_id != request.user.pk:
             raise PermissionDenied
-        elif token.blocked_at is not None and not cards.unblock(token):
+        elif token.blocked_at is not None and not cards.unblock(token, actor=person(request)):
             raise Problem(problems.CONFLICT, _("Somebody else blocked this card. Ask our support."))
         token.refresh_from_db()
         return Response(self.get_serializer(token).data)
