@@ -41,6 +41,15 @@ def check_database(url: str) -> None:
         raise CannotStart(f"DATABASE_URL cannot be reached: {_one_line(error)}") from error
 
 
+def demo_is_in(url: str) -> bool:
+    """Say whether the database has the demo's operator, and so its stations and drivers."""
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM accounts_user WHERE email = 'operator@demo.test'"
+        ).fetchone()
+    return found is not None
+
+
 def check_redis(url: str) -> None:
     """Raise CannotStart unless the Redis or Valkey server answers."""
     try:

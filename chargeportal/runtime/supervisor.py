@@ -21,6 +21,7 @@ from chargeportal.runtime.addresses import (
     check_database,
     check_redis,
     default_allowed_hosts,
+    demo_is_in,
     listening_socket,
     page_address,
     reachable_host,
@@ -81,6 +82,7 @@ class Supervisor:
         self.programs: list[Program] = []
         self._lock: IO[str] | None = None
         self._env: dict[str, str] = {}
+        self._has_demo = False
 
     def start(self) -> None:
         """Leave everything running; raise one of the errors with a one-line text otherwise."""
@@ -92,6 +94,7 @@ class Supervisor:
         publish_services(wishes.var, database_url=database_url, redis_url=redis_url)
         self._env = self._environment(database_url=database_url, redis_url=redis_url)
         self._prepare()
+        self._has_demo = self.wishes.demo and demo_is_in(database_url)
         self._start_web()
         self._start_workers()
         self._print_welcome()
@@ -215,8 +218,7 @@ class Supervisor:
             self._program("worker", programs.worker_command(), log="worker")
             self._program("beat", programs.beat_command(self.wishes.var), log="beat")
             note("worker and beat started")
-        simulation = PROJECT_ROOT / "chargeportal" / "management" / "commands" / "simulate_demo.py"
-        if self.wishes.demo and simulation.exists():
+        if self._has_demo:
             with step("Simulated chargers") as note:
                 self._program(
                     "simulated chargers", programs.manage_command("simulate_demo"), log="simulated-chargers"
@@ -254,7 +256,7 @@ class Supervisor:
         say(f"  Operator admin     {address}admin/")
         say(f"  API                {address}api/docs/")
         say(f"  Charging stations  {socket_address}ocpp/<identity>")
-        if self.wishes.demo:
+        if self._has_demo:
             say("")
             say("  Demo accounts      operator@demo.test   finance@demo.test   driver@demo.test")
             say("  Password           charge-demo")
