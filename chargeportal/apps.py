@@ -12,7 +12,7 @@ class ChargePortalConfig(AppConfig):
     label = "chargeportal"
 
     def ready(self) -> None:
-        """Bind `shared_task` to our Celery app in every process that uses Django; register live pages and figures."""
+        """Bind `shared_task` to our Celery app; register live pages and figures."""
         from chargeportal import celery  # noqa: F401
         from chargeportal.dashboards import live  # noqa: F401
         from chargeportal.health import gauges

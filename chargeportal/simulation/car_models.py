@@ -41,9 +41,7 @@ VAN = CarModel(
 )  # fmt: skip
 PLUG_IN_HYBRID = CarModel(name="plug-in-hybrid", battery_wh=12_500, ac_phases=1, ac_max_a=16)
 
-CAR_MODELS = {
-    model.name: model for model in (CITY, HATCHBACK, SALOON, SALOON_800V, SUV, VAN, PLUG_IN_HYBRID)
-}
+CAR_MODELS = {model.name: model for model in (CITY, HATCHBACK, SALOON, SALOON_800V, SUV, VAN, PLUG_IN_HYBRID)}
 
 
 def arriving_car(chance: random.Random, *, dc: bool, nearly_full: bool = False) -> Car:
@@ -51,6 +49,4 @@ def arriving_car(chance: random.Random, *, dc: bool, nearly_full: bool = False) 
     model = chance.choice([model for model in CAR_MODELS.values() if model.takes_dc or not dc])
     target = chance.choice((80.0, 80.0, 85.0, 90.0) if dc else (80.0, 80.0, 90.0, 100.0))
     soc = target - chance.uniform(0.4, 1.5) if nearly_full else chance.uniform(8.0, 55.0)
-    return Car(
-        model=model, soc_percent=soc, target_soc_percent=target, battery_c=chance.uniform(4.0, 26.0)
-    )
+    return Car(model=model, soc_percent=soc, target_soc_percent=target, battery_c=chance.uniform(4.0, 26.0))

@@ -48,9 +48,7 @@ class Speaker16(Speaker, ChargePoint):
     def after_reset(self, type: str) -> None:
         soft = type == enums.ResetType.soft
         stop_reason = "SoftReset" if soft else "HardReset"
-        self.station.spawn(
-            self.station.reboot(reason="RemoteReset", stop_reason=stop_reason, graceful=soft)
-        )
+        self.station.spawn(self.station.reboot(reason="RemoteReset", stop_reason=stop_reason, graceful=soft))
 
     @on(enums.Action.unlock_connector)
     def on_unlock(self, connector_id: int) -> Any:

@@ -32,9 +32,7 @@ class SimulatedStation16(ChargingStation):
 
     def __init__(self, *, identity: str, **options: Any) -> None:
         super().__init__(identity=identity, **options)
-        self.configuration = Configuration(
-            evses=len(self.evses), sample_interval_s=self.sample_interval_s
-        )
+        self.configuration = Configuration(evses=len(self.evses), sample_interval_s=self.sample_interval_s)
 
     def apply_configuration(self) -> None:
         """The station behaves as its configuration says."""
