@@ -24,6 +24,10 @@ class MembershipInline(NetworkInline):
     verbose_name_plural = _("roles")
     fields = ("organisation", "role")
 
+    def get_min_num(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        """Whoever is not a superuser adds people to its own organisation, not out of nowhere."""
+        return 0 if obj is not None or request.user.is_superuser else 1
+
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         memberships = super().get_queryset(request).select_related("organisation", "user")
         if request.user.is_superuser:

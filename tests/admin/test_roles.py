@@ -243,6 +243,28 @@ class TestUsers:
         )
         assert Membership.objects.filter(user=user, organisation=operator, role="operator").exists()
 
+    def test_an_operator_adds_a_colleague_with_a_role(self, operator, colleague, browser):
+        data = {
+            "email": "New@Example.test",
+            "name": "New",
+            "language": "sv",
+            "is_staff": "on",
+            "password1": PASSWORD,
+            "password2": PASSWORD,
+            "usable_password": "true",
+            "memberships-TOTAL_FORMS": 1,
+            "memberships-INITIAL_FORMS": 0,
+            "memberships-0-organisation": operator.pk,
+            "memberships-0-role": "",
+        }
+        client, address = browser(colleague("operator")), reverse("admin:accounts_user_add")
+        assert client.post(address, data).status_code == 200
+        assert not User.objects.filter(name="New").exists()
+        assert client.post(address, data | {"memberships-0-role": "technician"}).status_code == 302
+        user = User.objects.get(email="new@example.test")
+        assert user.check_password(PASSWORD)
+        assert user.memberships.get().role == "technician"
+
     def test_staff_find_their_drivers_and_newcomers_but_not_others_drivers(
         self, operator, colleague, browser
     ):
