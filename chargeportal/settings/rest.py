@@ -35,7 +35,8 @@ Locations, charging stations, sessions, charge detail records and id tokens, and
 
 Every request carries a key, `Authorization: Bearer cp_…`, made in the admin or by
 `manage.py create_api_key <email>`; the key sees and does what its user may see and do.
-Lists come in pages: follow `next` until it is null. Times are UTC, half-open from `from` until `to`;
+Lists come in pages: follow `next` until it is null. Times are UTC, periods half-open
+(`…_from` is in, `…_before` is out);
 energy is in Wh, power in W, money in decimal strings.
 Errors are problem documents (RFC 9457); programs decide by their `type`.
 """,
