@@ -15,6 +15,8 @@ from stations.ocpp import errors
 CALL, CALLRESULT, CALLERROR, CALLRESULTERROR, SEND = 2, 3, 4, 5, 6
 UNREADABLE_ID = "-1"
 MAX_ID_LENGTH = 255  # the standard says 36; longer ones are seen in the field and harm nobody
+MAX_DEPTH = 64  # of what is kept of a payload that is nested more deeply than can be written again
+TRANSACTION_ACTIONS = frozenset({"StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"})
 _ID_IN_BROKEN_JSON = re.compile(r'\s*\[\s*\d+\s*,\s*"([^"\\\x00-\x1f]{1,64})"\s*[,\]]')
 
 
@@ -84,14 +86,15 @@ def read(text: str, *, version: str) -> Frame:
     kind, message_id = frame[0], frame[1]
     if type(message_id) is not str or not 0 < len(message_id) <= MAX_ID_LENGTH:
         raise BadFrame(errors.RPC_FRAMEWORK_ERROR, "the message id must be a text of 1 to 36 characters")
+    has_nul = "\\u0000" in text
     if kind == CALL:
-        return _call(frame, version, has_nul="\\u0000" in text)
+        return _call(frame, version, has_nul=has_nul)
     if kind == CALLRESULT:
-        return _call_result(frame)
+        return _call_result(frame, has_nul=has_nul)
     if kind == CALLERROR or (kind == CALLRESULTERROR and version == "2.1"):
-        return CallError(message_id, *_padded(frame[2:5]))
+        return CallError(message_id, *_padded(frame[2:5], has_nul=has_nul))
     if kind == SEND and version == "2.1":
-        call = _call(frame, version, has_nul="\\u0000" in text)
+        call = _call(frame, version, has_nul=has_nul)
         return Send(message_id, call.action, call.payload)
     raise BadFrame(
         errors.MESSAGE_TYPE_NOT_SUPPORTED, f"message type {kind!r:.20} is not known", message_id=message_id
@@ -134,29 +137,53 @@ def _call(frame: list[Any], version: str, *, has_nul: bool) -> Call:
         flags.append("null_removed")
     if type(payload) is not dict:
         raise BadFrame(errors.FORMAT_VIOLATION, "the payload must be an object", message_id=message_id)
+    sent = _written(payload)
+    if sent is None:
+        if action not in TRANSACTION_ACTIONS:  # those are stored as far as they can be, never refused
+            raise BadFrame(errors.FORMAT_VIOLATION, "nested too deeply", message_id=message_id)
+        payload = _without_depths(payload)
+        flags.append("nested_too_deeply")
+        sent = orjson.dumps(payload)
     if has_nul:
         payload = without_nul(payload, flags)
-    try:
         sent = orjson.dumps(payload)
-    except orjson.JSONEncodeError:
-        raise BadFrame(errors.FORMAT_VIOLATION, "nested too deeply", message_id=message_id) from None
     return Call(message_id, action, payload, sent, flags)
 
 
-def _call_result(frame: list[Any]) -> CallResult:
+def _call_result(frame: list[Any], *, has_nul: bool) -> CallResult:
     payload = frame[2] if len(frame) > 2 else {}
-    if type(payload) is not dict:
-        payload = {}
-    return CallResult(frame[1], without_nul(payload, []))
+    return CallResult(frame[1], _storable(payload, has_nul=has_nul) if type(payload) is dict else {})
 
 
-def _padded(parts: list[Any]) -> tuple[str, str, Any]:
-    code, description, details = (parts[n] if n < len(parts) else "" for n in range(3))
-    return _text(code), _text(description), without_nul(details, [])
+def _padded(parts: list[Any], *, has_nul: bool) -> tuple[str, str, Any]:
+    code, description, details = (
+        _storable(parts[n], has_nul=has_nul) if n < len(parts) else "" for n in range(3)
+    )
+    return str(code), str(description), details
 
 
-def _text(value: Any) -> str:
-    return str(value).replace("\x00", "")
+def _storable(value: Any, *, has_nul: bool) -> Any:
+    """Return what a jsonb column can keep of a part of an answer."""
+    if _written(value) is None:
+        value = _without_depths(value)
+    return without_nul(value, []) if has_nul else value
+
+
+def _written(value: Any) -> bytes | None:
+    """Return the value as JSON, None when it is nested too deeply for that."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return None
+
+
+def _without_depths(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """Return `value` without what lies more than `depth` levels down."""
+    if isinstance(value, list):
+        return [_without_depths(item, depth - 1) for item in value] if depth else []
+    if isinstance(value, dict):
+        return {key: _without_depths(item, depth - 1) for key, item in value.items()} if depth else {}
+    return value
 
 
 def without_nul(value: Any, flags: list[str]) -> Any:

@@ -7,16 +7,14 @@ a station may get wrong is answered with the standard's CALLERROR, and the socke
 import asyncio
 import gc
 import logging
-import signal
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from django.conf import settings
 
-from stations.ocpp import dispatch, errors, handshake
+from stations.ocpp import dispatch, errors, farewell, handshake
+from stations.ocpp.admission import Admission, deny_for_now
 from stations.ocpp.after_commit import AfterCommit
 from stations.ocpp.connections import PROCESS_ID, REPLACED, Connection, Connections
 from stations.ocpp.delivery import Delivery
@@ -30,10 +28,9 @@ from stations.ocpp.messages import (
     ConnectionOpened,
     ConnectionSeen,
     Refused,
-    StationLookup,
     StationRecord,
 )
-from stations.ocpp.translation import Translation, negotiate
+from stations.ocpp.translation import Translation
 from stations.ocpp.writer import NobodyAnswers, Overloaded, Writer
 
 logger = logging.getLogger(__name__)
@@ -42,7 +39,7 @@ SEEN_INTERVAL_S = 30.0
 SEEN_SLICES = 30
 DRAIN_TIMEOUT_S = 8.0
 CROWD = 500  # connections; from here on heartbeats are spread
-GOING_AWAY, PROTOCOL_ERROR, TRY_AGAIN_LATER = 1001, 1002, 1013
+GOING_AWAY, TRY_AGAIN_LATER = 1001, 1013
 DEFAULT_MAX_MESSAGE_BYTES = 256 * 1024
 
 Scope = dict[str, Any]
@@ -59,7 +56,7 @@ class Gateway:
         self.connections = Connections()
         self.delivery = Delivery(self.connections, self.writer)
         self.stopping = False
-        self._failures = handshake.Failures()
+        self._admission = Admission(self.writer)
         self._after_commit = AfterCommit()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._max_bytes = getattr(settings, "OCPP_MAX_MESSAGE_BYTES", DEFAULT_MAX_MESSAGE_BYTES)
@@ -78,16 +75,19 @@ class Gateway:
     async def serve(self, scope: Scope, receive: Receive, send: SendEvent) -> None:
         """Let a station in, or tell it why not, and talk with it until the socket closes."""
         await receive()
-        admission = await self._admit(scope, send)
+        if self.stopping:
+            await deny_for_now(scope, send)
+            return
+        admission = await self._admission.admit(scope, send)
         if admission is None:
             return
         record, translation = admission
         connection = await self._open(scope, send, record, translation)
         if connection is None:
             return
-        await send({"type": "websocket.accept", "subprotocol": translation.subprotocol})
         code, reason = 1006, "the gateway failed"
         try:
+            await send({"type": "websocket.accept", "subprotocol": translation.subprotocol})
             code, reason = await self._converse(connection, receive)
         except OSError:
             code, reason = 1006, "the connection was lost"
@@ -116,48 +116,7 @@ class Gateway:
         await asyncio.to_thread(self.writer.close)
         self._after_commit.stop()
 
-    # ── the handshake ────────────────────────────────────────────────────────────────────────────
-
-    async def _admit(  # noqa: PLR0911 - one return for each way to be refused
-        self, scope: Scope, send: SendEvent
-    ) -> tuple[StationRecord, Translation] | None:
-        identity = handshake.identity_in(scope.get("raw_path") or scope["path"].encode())
-        address = handshake.address_of(scope)
-        if identity is None:
-            return await _deny(scope, send, 404, "There is no such station.")
-        wait_s = self._failures.retry_after_s(address, identity)
-        if wait_s:
-            return await _deny(
-                scope, send, 429, "Too many wrong passwords.", (b"retry-after", str(wait_s).encode())
-            )
-        record = await self._look_up(identity, address)
-        if isinstance(record, Refused):
-            return await _deny(scope, send, 503, "Try again later.", (b"retry-after", b"30"))
-        if record is None:
-            return await _deny(scope, send, 404, "There is no such station.")
-        if not handshake.admitted(record, handshake.credentials_in(scope["headers"])):
-            self._failures.add(address, identity)
-            return await _deny(
-                scope, send, 401, "Wrong password.", (b"www-authenticate", b'Basic realm="OCPP"')
-            )
-        self._failures.clear(address, identity)
-        translation = negotiate(scope.get("subprotocols") or [])
-        if translation is None:
-            await send({"type": "websocket.accept"})
-            await send({"type": "websocket.close", "code": PROTOCOL_ERROR, "reason": "no common subprotocol"})
-            return None
-        return record, translation
-
-    async def _look_up(self, identity: str, address: str) -> StationRecord | Refused | None:
-        if self.stopping:
-            return Refused(errors.GENERIC_ERROR, "restarting")
-        message = StationLookup(identity=identity, remote_address=address)
-        received = Received(StationRef(0, identity.casefold(), ""), message, datetime.now(UTC))
-        try:
-            record, _ = await self.writer.submit(received)
-        except Overloaded:
-            return Refused(errors.GENERIC_ERROR, "overloaded")
-        return record
+    # ── the connection ─────────────────────────────────────────────────────────────────────────────
 
     async def _open(
         self, scope: Scope, send: SendEvent, record: StationRecord, translation: Translation
@@ -175,7 +134,7 @@ class Gateway:
         except Overloaded:
             reply = Refused(errors.GENERIC_ERROR)
         if isinstance(reply, Refused):
-            return await _deny(scope, send, 503, "Try again later.", (b"retry-after", b"30"))
+            return await deny_for_now(scope, send)
         connection = Connection(
             record=record, translation=translation, fencing_token=reply.fencing_token, send=send
         )
@@ -328,17 +287,6 @@ def _check_registration(connection: Connection, action: str) -> None:
         raise errors.Violation(errors.SECURITY_ERROR, "the station has not been accepted yet")
 
 
-async def _deny(scope: Scope, send: SendEvent, status: int, text: str, *headers: tuple[bytes, bytes]) -> None:
-    """Refuse the handshake with a true HTTP status where the server can, with its 403 elsewhere."""
-    if "websocket.http.response" not in (scope.get("extensions") or {}):
-        await send({"type": "websocket.close", "code": PROTOCOL_ERROR, "reason": text})
-        return
-    body = orjson.dumps({"detail": text})
-    own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "websocket.http.response.start", "status": status, "headers": [*own, *headers]})
-    await send({"type": "websocket.http.response.body", "body": body})
-
-
 def _tune_garbage_collector() -> None:
     """Thousands of live connections are not worth walking through after every few messages."""
     gc.collect()
@@ -368,7 +316,8 @@ async def ocpp_application(scope: Scope, receive: Receive, send: SendEvent) -> N
 
 async def lifespan_startup() -> None:
     """The gateway is ready, and a termination signal lets it finish its work before the server stops."""
-    _finish_before_the_server(current())
+    gateway = current()
+    farewell.before_the_server(gateway.stop, loop=gateway.loop)
 
 
 async def lifespan_shutdown() -> None:
@@ -377,35 +326,3 @@ async def lifespan_shutdown() -> None:
     if _gateway is not None:
         gateway, _gateway = _gateway, None
         await gateway.finish()
-
-
-def _finish_before_the_server(gateway: Gateway) -> None:
-    """Put the farewell to the stations before the server's own handling of SIGTERM and SIGINT.
-
-    The server closes every socket at once when it stops, so the last answers must be out by then.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for number in (signal.SIGTERM, signal.SIGINT):
-        then = signal.getsignal(number)
-        if callable(then) and then is not signal.default_int_handler:
-            signal.signal(number, _Farewell(gateway, then))
-
-
-class _Farewell:
-    """A signal handler that stops the gateway first; a second signal does not wait."""
-
-    def __init__(self, gateway: Gateway, then: Callable[[int, Any], Any]) -> None:
-        self._gateway, self._then = gateway, then
-        self._begun = False
-
-    def __call__(self, number: int, frame: Any) -> None:
-        if self._begun:
-            self._then(number, frame)
-            return
-        self._begun = True
-        self._gateway.loop.call_soon_threadsafe(self._begin, number)
-
-    def _begin(self, number: int) -> None:
-        task = self._gateway.loop.create_task(self._gateway.stop())
-        task.add_done_callback(lambda _: self._then(number, None))

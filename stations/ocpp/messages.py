@@ -35,7 +35,8 @@ FLAGS = (
     "clock_skew",  # the station's clock is more than five minutes off, and the message was not queued
     "unknown_value",  # a value outside the standard's list; kept or read as `unknown`
     "misspelt_unit",  # Celcius
-    "bad_sample",  # a sampled value that is not a number; left out of the reading
+    "bad_sample",  # a sampled value that is no number or that no meter shows; left out of its field
+    "nested_too_deeply",  # what lay too deep in the payload was cut off
     "schema_violation",  # anything else the schema objects to
 )
 

@@ -11,11 +11,22 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from stations.ocpp.messages import MeterReading
-from stations.ocpp.wire import neutral
+from stations.ocpp.wire import neutral, read_time
 
 REGISTER = "Energy.Active.Import.Register"
 POWER = "Power.Active.Import"
 LIMIT = 99_999_999_999.0  # what the columns hold; no meter of a charger gets there
+MAX_SAMPLES = 5_000  # in one message; more than a frame of the largest size holds of real ones
+_EVERYWHERE = (-LIMIT, LIMIT)
+#: What a meter of a charging station can show; what lies outside is kept apart, never charted or billed.
+_BOUNDS = {
+    "power_w": (-1e8, 1e8),
+    "offered_w": (-1e8, 1e8),
+    "soc_percent": (0.0, 100.0),
+    "temperature_c": (-273.15, 1_000.0),
+    **{f"{name}_a": (-1e5, 1e5) for name in ("offered", "current_l1", "current_l2", "current_l3")},
+    **{f"voltage_l{n}_v": (-1e5, 1e5) for n in (1, 2, 3)},
+}
 
 _FIELDS = {
     (REGISTER, ""): "energy_wh",
@@ -57,6 +68,30 @@ class Sample(NamedTuple):
     unit: str = ""
     multiplier: int = 0
     signed: dict[str, Any] | None = None
+
+
+def readings_of(
+    meter_values: Sequence[dict[str, Any]],
+    now: datetime,
+    flags: list[str],
+    *,
+    read: Callable[[dict[str, Any]], Sample],
+    unit_of: Callable[[dict[str, Any]], str | None],
+) -> tuple[MeterReading, ...]:
+    """Return the readings of a message's `meterValue`; `read` and `unit_of` as in `readings`."""
+    found: list[MeterReading] = []
+    left = MAX_SAMPLES
+    for value in meter_values:
+        if not value:
+            continue
+        samples = value.get("sampledValue", ())
+        if len(samples) > left:
+            _bad(flags)
+            samples = samples[:left]
+        left -= len(samples)
+        sampled_at = read_time(value.get("timestamp"), now=now, flags=flags)
+        found.extend(readings(sampled_at, samples, flags, read=read, unit_of=unit_of))
+    return tuple(found)
 
 
 def readings(
@@ -101,11 +136,11 @@ def _plain_reading(
             return None
         try:
             value = float(sampled["value"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
         if plan[1] != 1.0:
             value = round(value * plan[1], 6)
-        if not -LIMIT < value < LIMIT:
+        if not plan[2] <= value <= plan[3]:
             return None
         fields[plan[0]] = value
     if context is None:
@@ -114,12 +149,12 @@ def _plain_reading(
 
 
 @lru_cache(maxsize=4096)
-def _plan(measurand: str, phase: str, location: str, unit: str) -> tuple[str, float] | None:
-    """Return the field and factor for a value that needs no thought, None for others."""
+def _plan(measurand: str, phase: str, location: str, unit: str) -> tuple[str, float, float, float] | None:
+    """Return the field, factor and bounds for a value that needs no thought, None for others."""
     field = _FIELDS.get((measurand, phase))
     if field is None or location == "Inlet" or unit in _TO_CELSIUS:
         return None
-    return field, _FACTORS.get(unit, 1.0)
+    return field, _FACTORS.get(unit, 1.0), *_BOUNDS.get(field, _EVERYWHERE)
 
 
 def _careful_readings(sampled_at: datetime, samples: list[Sample], flags: list[str]) -> list[MeterReading]:
@@ -140,12 +175,12 @@ def _careful_readings(sampled_at: datetime, samples: list[Sample], flags: list[s
         if sample.location == "Inlet":
             inlets.append((sample, value))
         else:
-            _place(reading, sample, value, phases.setdefault(context, {}))
+            _place(reading, sample, value, phases.setdefault(context, {}), flags)
     for sample, value in inlets:
-        _place_inlet(found[sample.context], sample, value, phases.setdefault(sample.context, {}))
+        _place_inlet(found[sample.context], sample, value, phases.setdefault(sample.context, {}), flags)
     for context, parts in phases.items():
         if parts:
-            _add_up(found[context], parts)
+            _add_up(found[context], parts, flags)
     return list(found.values())
 
 
@@ -156,7 +191,7 @@ def normalised(sample: Sample, flags: list[str]) -> float | None:
         return None
     try:
         value = float(raw)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return _bad(flags)
     factor = _FACTORS.get(unit)
     if factor:
@@ -168,26 +203,44 @@ def normalised(sample: Sample, flags: list[str]) -> float | None:
     return value if -LIMIT < value < LIMIT else _bad(flags)
 
 
+def _is_credible(field: str, value: float, flags: list[str]) -> bool:
+    low, high = _BOUNDS.get(field, _EVERYWHERE)
+    if not low <= value <= high:
+        _bad(flags)
+        return False
+    return True
+
+
 def _bad(flags: list[str]) -> None:
     if "bad_sample" not in flags:
         flags.append("bad_sample")
 
 
-def _place(reading: MeterReading, sample: Sample, value: float, phases: dict[tuple[str, str], float]) -> None:
+def _place(
+    reading: MeterReading,
+    sample: Sample,
+    value: float,
+    phases: dict[tuple[str, str], float],
+    flags: list[str],
+) -> None:
     measurand, phase = sample.measurand, sample.phase
     field = _FIELDS.get((measurand, phase))
     if field is None:
         reading.extra[_name(sample)] = value
         if measurand in _SUMMED:
             phases[measurand, phase] = value
-    elif getattr(reading, field) is None:
+    elif getattr(reading, field) is None and _is_credible(field, value, flags):
         setattr(reading, field, value)
     else:
         reading.extra.setdefault(_name(sample), value)
 
 
 def _place_inlet(
-    reading: MeterReading, sample: Sample, value: float, phases: dict[tuple[str, str], float]
+    reading: MeterReading,
+    sample: Sample,
+    value: float,
+    phases: dict[tuple[str, str], float],
+    flags: list[str],
 ) -> None:
     """What was measured on the grid side is used only where the outlet says nothing."""
     field = _FIELDS.get((sample.measurand, sample.phase)) or _SUMMED.get(sample.measurand)
@@ -198,17 +251,19 @@ def _place_inlet(
     ):
         reading.extra[_name(sample)] = value
     else:
-        _place(reading, sample, value, phases)
+        _place(reading, sample, value, phases, flags)
 
 
-def _add_up(reading: MeterReading, parts: dict[tuple[str, str], float]) -> None:
+def _add_up(reading: MeterReading, parts: dict[tuple[str, str], float], flags: list[str]) -> None:
     for measurand, field in _SUMMED.items():
         if getattr(reading, field) is not None:
             continue
         for names in _PHASE_SETS:
             values = [parts[measurand, name] for name in names if (measurand, name) in parts]
             if values:
-                setattr(reading, field, round(sum(values), 6))
+                total = round(sum(values), 6)
+                if _is_credible(field, total, flags):
+                    setattr(reading, field, total)
                 break
 
 

@@ -23,9 +23,9 @@ VERSION = "1.6"
 SUBPROTOCOL = "ocpp1.6"
 
 TOLERANCES = {
-    "StartTransaction": Tolerance(transaction=True, essential=frozenset({("connectorId",)})),
+    "StartTransaction": Tolerance(transaction=True),
     "StopTransaction": Tolerance(transaction=True),
-    "MeterValues": Tolerance(transaction=True, essential=frozenset({("connectorId",), ("meterValue",)})),
+    "MeterValues": Tolerance(transaction=True),
     "StatusNotification": Tolerance(optional=frozenset({"errorCode"}), any_word=frozenset({"errorCode"})),
     "BootNotification": REPAIR,
     "Heartbeat": REPAIR,
@@ -98,7 +98,7 @@ def _authorize(payload: dict[str, Any], _: datetime, flags: list[str], *_unused:
 def _start(
     payload: dict[str, Any], now: datetime, flags: list[str], sent: bytes
 ) -> messages.TransactionStarted:
-    number = _connector(payload)
+    number = _connector_of_transaction(payload, flags)
     occurred_at = read_time(payload.get("timestamp"), now=now, flags=flags)
     return messages.TransactionStarted(
         transaction_ref=None,
@@ -114,19 +114,14 @@ def _start(
 
 
 def _stop(payload: dict[str, Any], now: datetime, flags: list[str], sent: bytes) -> messages.TransactionEnded:
-    if "transactionId" not in payload and "meterStop" not in payload:
-        raise errors.Violation(
-            errors.OCCURRENCE_CONSTRAINT_VIOLATION, "neither transactionId nor meterStop is present"
-        )
     occurred_at = read_time(payload.get("timestamp"), now=now, flags=flags)
-    data = payload.get("transactionData")
     return messages.TransactionEnded(
         transaction_ref=transaction_ref(payload.get("transactionId", NO_TRANSACTION)),
         occurred_at=occurred_at,
         meter_stop_wh=_register(payload.get("meterStop"), flags),
         stop_reason=neutral(payload.get("reason") or "Local")[:30],
         id_token=_token(payload.get("idTag")),
-        readings=_readings(data, now, flags) if data else (),
+        readings=_readings(payload.get("transactionData"), now, flags),
         flags=tuple(flags),
         payload=sent,
     )
@@ -137,9 +132,9 @@ def _meter_values(
 ) -> messages.MeterValues:
     ref = payload.get("transactionId")
     return messages.MeterValues(
-        evse_number=_connector(payload),
+        evse_number=_connector_of_transaction(payload, flags) or 0,
         transaction_ref=None if ref is None or ref in (0, -1) else transaction_ref(ref),
-        readings=_readings(payload["meterValue"], now, flags),
+        readings=_readings(payload.get("meterValue"), now, flags),
         flags=tuple(flags),
         payload=sent,
     )
@@ -177,6 +172,15 @@ def _connector(payload: dict[str, Any]) -> int:
     return number
 
 
+def _connector_of_transaction(payload: dict[str, Any], flags: list[str]) -> int | None:
+    """Return the connector's number, None when there is none to be read: no reason to refuse energy."""
+    value = payload.get("connectorId")
+    number = number_in_range(value)
+    if number is None and value is not None and "unknown_value" not in flags:
+        flags.append("unknown_value")
+    return number
+
+
 def _token(value: Any) -> messages.IdTokenRef | None:
     return messages.IdTokenRef(text(value, 255)) if value not in (None, "") else None
 
@@ -186,19 +190,9 @@ def _register(value: Any, flags: list[str]) -> float | None:
 
 
 def _readings(
-    meter_values: list[dict[str, Any]], now: datetime, flags: list[str]
+    meter_values: list[dict[str, Any]] | None, now: datetime, flags: list[str]
 ) -> tuple[messages.MeterReading, ...]:
-    found: list[messages.MeterReading] = []
-    for value in meter_values:
-        if not value:
-            continue
-        sampled_at = read_time(value.get("timestamp"), now=now, flags=flags)
-        found.extend(
-            metering.readings(
-                sampled_at, value.get("sampledValue", ()), flags, read=_sample, unit_of=_plain_unit
-            )
-        )
-    return tuple(found)
+    return metering.readings_of(meter_values or (), now, flags, read=_sample, unit_of=_plain_unit)
 
 
 def _plain_unit(sampled: dict[str, Any]) -> str | None:

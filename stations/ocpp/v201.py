@@ -29,7 +29,7 @@ TOLERANCES = {
             ("eventType",), ("transactionInfo",), ("transactionInfo", "transactionId"),
         }),
     ),
-    "MeterValues": Tolerance(transaction=True, essential=frozenset({("evseId",), ("meterValue",)})),
+    "MeterValues": Tolerance(transaction=True, essential=frozenset({("evseId",)})),
     "BootNotification": STRICT,
     "Heartbeat": STRICT,
     "StatusNotification": STRICT,
@@ -89,7 +89,7 @@ def _meter_values(
     return messages.MeterValues(
         evse_number=_number(payload, "evseId"),
         transaction_ref=None,
-        readings=_readings(payload["meterValue"], now, flags),
+        readings=_readings(payload.get("meterValue"), now, flags),
         flags=tuple(flags),
         payload=sent,
     )
@@ -113,7 +113,6 @@ def _transaction_event(payload: dict[str, Any], now: datetime, flags: list[str],
     info = payload["transactionInfo"]
     evse = payload.get("evse") or {}
     occurred_at = read_time(payload.get("timestamp"), now=now, flags=flags)
-    meter_values = payload.get("meterValue")
     fields = {
         "transaction_ref": transaction_ref(info["transactionId"]),
         "evse_number": number_in_range(evse.get("id")),
@@ -126,7 +125,7 @@ def _transaction_event(payload: dict[str, Any], now: datetime, flags: list[str],
         "trigger_reason": neutral(payload.get("triggerReason") or "")[:30],
         "charging_state": neutral(info.get("chargingState") or "")[:16],
         "offline": bool(payload.get("offline")),
-        "readings": _readings(meter_values, now, flags) if meter_values else (),
+        "readings": _readings(payload.get("meterValue"), now, flags),
     }
     if kind == "Ended":
         fields["stop_reason"] = neutral(info.get("stoppedReason") or "Local")[:30]
@@ -173,19 +172,9 @@ def _token(value: dict[str, Any] | None) -> messages.IdTokenRef | None:
 
 
 def _readings(
-    meter_values: list[dict[str, Any]], now: datetime, flags: list[str]
+    meter_values: list[dict[str, Any]] | None, now: datetime, flags: list[str]
 ) -> tuple[messages.MeterReading, ...]:
-    found: list[messages.MeterReading] = []
-    for value in meter_values:
-        if not value:
-            continue
-        sampled_at = read_time(value.get("timestamp"), now=now, flags=flags)
-        found.extend(
-            metering.readings(
-                sampled_at, value.get("sampledValue", ()), flags, read=_sample, unit_of=_plain_unit
-            )
-        )
-    return tuple(found)
+    return metering.readings_of(meter_values or (), now, flags, read=_sample, unit_of=_plain_unit)
 
 
 def _plain_unit(sampled: dict[str, Any]) -> str | None:

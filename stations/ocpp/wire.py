@@ -62,7 +62,12 @@ def text(value: Any, limit: int) -> str:
 
 
 def number_in_range(value: Any, limit: int = MAX_SMALLINT) -> int | None:
-    """Return a whole number from 0 to `limit`, None for anything else."""
+    """Return a whole number from 0 to `limit`, None for anything else.
+
+    3.0 is a whole number too: JSON Schema counts it among the integers.
+    """
+    if type(value) is float and value.is_integer():
+        value = int(value)
     if type(value) is int and 0 <= value <= limit:
         return value
     return None
