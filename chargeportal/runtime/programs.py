@@ -18,6 +18,8 @@ LONGEST_PAUSE_S = 30.0
 #: A program that ran this long had started well: its next failure begins with the first pause again.
 STEADY_S = 60.0
 WORKER_THREADS = 4
+#: A longer log is moved aside at the next start of its program.
+LONG_LOG_BYTES = 20 * 1024 * 1024
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Program:
 
     def start(self) -> None:
         """Leave the program starting."""
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        make_room(self.log_path)
         with self.log_path.open("ab") as log:
             # killed with us at once: nothing it holds is worth more than leaving no process behind
             self.process = spawn(
@@ -74,6 +76,13 @@ class Program:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def make_room(log_path: Path) -> None:
+    """Leave a place for the log, and a log that has become long moved aside in place of an older one."""
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    if log_path.exists() and log_path.stat().st_size > LONG_LOG_BYTES:
+        log_path.replace(log_path.with_suffix(".log.1"))
 
 
 def _how(code: int) -> str:

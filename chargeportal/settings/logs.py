@@ -49,6 +49,9 @@ LOGGING = {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "uvicorn": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # a line for every task that beat sends and a worker takes; that it succeeded is said once more
+        "celery.beat": {"handlers": [], "level": "WARNING", "propagate": True},
+        "celery.worker.strategy": {"handlers": [], "level": "WARNING", "propagate": True},
         "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }
