@@ -1,14 +1,21 @@
 """Makes the charge detail record of a session, exactly once."""
 
 import datetime as dt
+import logging
 
 from django.db import transaction
 
+from billing import rating
 from billing.models import Cdr, CdrLine
 from billing.pricing import RatedNow, rate_until
 from chargeportal.live import hints
 from sessions import clocks
 from sessions.models import ChargingSession
+
+logger = logging.getLogger(__name__)
+
+#: Held because its tariff or its periods contradict themselves; a person must mend them.
+CANNOT_BE_PRICED = "cannot_be_priced"
 
 
 def rate_session(session_id: int, *, now: dt.datetime) -> Cdr | None:
@@ -25,7 +32,14 @@ def rate_session(session_id: int, *, now: dt.datetime) -> Cdr | None:
         existing = Cdr.objects.filter(session=session).first()
         if existing is not None or not is_ratable(session):
             return existing
-        cdr = _store(session, rate_until(session, now=now), now=now)
+        try:
+            rated = rate_until(session, now=now)
+        except (rating.InvalidTariff, rating.InvalidSession):
+            logger.exception("Session %s cannot be priced and is held", session.public_id)
+            session.held_reason = CANNOT_BE_PRICED
+            session.save(update_fields=["held_reason"])
+            return None
+        cdr = _store(session, rated, now=now)
         hints.changed(session_ids=[session.pk], evse_ids=[session.evse_id] if session.evse_id else [])
         return cdr
 

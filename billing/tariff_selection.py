@@ -1,7 +1,8 @@
 """Which tariff holds at an EVSE at a given time.
 
 The EVSE's own assignment comes before its location's, that before the operator's one for everywhere
-else; of several equal ones the newest. Only tariffs of the location's own operator hold there.
+else; of several equal ones the newest. Only tariffs of the location's own operator hold there; a
+station without a location is the only operator's, and where there are several no tariff holds.
 """
 
 import datetime as dt
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from django.db.models import Prefetch, Q
 
+from accounts import access
 from billing.models import Tariff, TariffAssignment, TariffElement
 from stations.models import Evse
 
@@ -26,7 +28,10 @@ def tariffs_at(evse_ids: Iterable[int], *, at: dt.datetime) -> Mapping[int, Tari
     rows = Evse.objects.filter(pk__in=list(evse_ids)).values_list(
         "pk", "station__location_id", "station__location__operator_id"
     )
-    places = [_Place(*row) for row in rows]
+    places = [
+        _Place(evse_id, location_id, operator_id or access.sole_operator_id())
+        for evse_id, location_id, operator_id in rows
+    ]
     assignments = _assignments(places, at=at)
     chosen = ((place.evse_id, _most_specific(assignments, place)) for place in places)
     return {evse_id: assignment.tariff for evse_id, assignment in chosen if assignment is not None}
@@ -52,7 +57,7 @@ def _assignments(places: Sequence[_Place], *, at: dt.datetime) -> list[TariffAss
 
 
 def _most_specific(assignments: Sequence[TariffAssignment], place: _Place) -> TariffAssignment | None:
-    theirs = [a for a in assignments if place.operator_id in (None, a.tariff.operator_id)]
+    theirs = [a for a in assignments if a.tariff.operator_id == place.operator_id]
     of_evse = (a for a in theirs if a.evse_id == place.evse_id)
     of_location = (a for a in theirs if place.location_id is not None and a.location_id == place.location_id)
     of_rest = (a for a in theirs if a.evse_id is None and a.location_id is None)

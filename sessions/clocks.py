@@ -10,8 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
 from sessions import registers
+from sessions.metering import delivered_wh
 from sessions.models import ChargingSession
+from sessions.moments import IMPOSSIBLE_CLOCK
 from stations.models import ConnectorStatus, StatusInterval
 
 CHARGING = "CHARGING"
@@ -58,7 +63,7 @@ def measured_periods(session: ChargingSession, *, now: dt.datetime) -> list[Meas
     total = session.energy_wh
     cumulative = _cumulative(session, end=end)
     if total is None:
-        total = cumulative[-1][1] if cumulative else Decimal(0)
+        total = delivered_wh(session, now=now)
     marks = [_energy_at(cumulative, start, total=total) for start, _, _ in stretches]
     marks.append(total)
     return [
@@ -111,14 +116,20 @@ def _changes(session: ChargingSession) -> list[tuple[dt.datetime, bool]]:
 
 
 def _statuses(session: ChargingSession) -> list[tuple[dt.datetime, str]]:
+    """The connector's statuses while the session lasts, on the clock the session itself is told by."""
     if session.evse_id is None:
         return []
-    intervals = StatusInterval.objects.filter(
-        connector__evse=session.evse_id, status__in=_TELLING_STATUSES, started_at__gte=session.started_at
+    own_clock = F("started_at")
+    if IMPOSSIBLE_CLOCK not in session.flags:
+        own_clock = Coalesce("reported_at", "started_at")
+    intervals = (
+        StatusInterval.objects.filter(connector__evse=session.evse_id, status__in=_TELLING_STATUSES)
+        .annotate(at=own_clock)
+        .filter(at__gte=session.started_at)
     )
     if session.ended_at is not None:
-        intervals = intervals.filter(started_at__lt=session.ended_at)
-    return list(intervals.order_by("started_at", "id").values_list("started_at", "status"))
+        intervals = intervals.filter(at__lt=session.ended_at)
+    return list(intervals.order_by("at", "id").values_list("at", "status"))
 
 
 def _cumulative(session: ChargingSession, *, end: dt.datetime) -> list[tuple[dt.datetime, Decimal]]:

@@ -25,7 +25,7 @@ class RunningSession:
     soc_percent: float | None
 
 
-_STATUS_OF_STATE = {
+_STATUS_OF_STATE: dict[str, ConnectorStatus] = {
     ChargingSession.ChargingState.EV_CONNECTED: ConnectorStatus.PREPARING,
     ChargingSession.ChargingState.CHARGING: ConnectorStatus.CHARGING,
     ChargingSession.ChargingState.SUSPENDED_EV: ConnectorStatus.SUSPENDED_EV,
@@ -72,8 +72,9 @@ def display_status(state: EvseState, running: RunningSession | None) -> str:
     """The status to show: a 2.x transaction tells more than its connector's ``occupied``."""
     if running is None or state.status == ConnectorStatus.FAULTED:
         return state.status
-    if running.charging_state:
-        return _STATUS_OF_STATE[ChargingSession.ChargingState(running.charging_state)].value
+    told = _STATUS_OF_STATE.get(running.charging_state)
+    if told is not None:
+        return told.value
     if state.status in (ConnectorStatus.AVAILABLE, ConnectorStatus.OCCUPIED, ConnectorStatus.UNKNOWN):
         return ConnectorStatus.CHARGING.value
     return state.status

@@ -5,10 +5,10 @@ time: an odometer of 910 kWh after an offline start that reported 0 must never b
 """
 
 import datetime as dt
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from django.conf import settings
 
@@ -54,27 +54,25 @@ def settle(session: ChargingSession) -> Settled:
 def settle_registers(registers: Sequence[Register], *, max_power_w: Decimal) -> Settled:
     """The energy between the first plausible register and the last; see ``Settled``.
 
-    ``registers`` are in the order of time. Without two of them nothing is proved: 0 Wh.
+    ``registers`` are in the order of time. A single reading that fits neither the one before nor the
+    one after it, while these fit each other, is a slip and is left out. Fewer than two prove nothing.
     """
     if len(registers) < PAIR:
-        return Settled(Decimal(0), ("no_registers",) if not registers else ())
-    flags: list[str] = []
+        return Settled(Decimal(0), ("no_registers",), "no_registers")
+    kept, flags = _without_slips(registers, max_power_w=max_power_w)
     doubt = ""
-    if not _is_possible(registers[0], registers[1], max_power_w=max_power_w):
-        if len(registers) == PAIR:
-            return _doubtful_pair(registers[0], registers[1])
+    if len(kept) > PAIR and not _is_possible(kept[0], kept[1], max_power_w=max_power_w):
         flags.append("implausible_start_register")
-        registers = registers[1:]
+        doubt = "register_fell" if kept[1].wh < kept[0].wh else ""
+        kept = kept[1:]
     energy = Decimal(0)
-    for earlier, later in itertools.pairwise(registers):
-        if later.wh < earlier.wh:
-            flags.append("register_fell")
-            doubt = doubt or "register_fell"
-        elif not _is_possible(earlier, later, max_power_w=max_power_w):
-            flags.append("impossible_energy")
-            doubt = doubt or "impossible_energy"
-        else:
+    for earlier, later in pairwise(kept):
+        if _is_possible(earlier, later, max_power_w=max_power_w):
             energy += later.wh - earlier.wh
+        else:
+            reason = "register_fell" if later.wh < earlier.wh else "impossible_energy"
+            flags.append(reason)
+            doubt = doubt or reason
     return Settled(energy, tuple(dict.fromkeys(flags)), doubt)
 
 
@@ -86,9 +84,19 @@ def max_power_w(session: ChargingSession) -> Decimal:
     return power_kw * 1000 if power_kw else DEFAULT_MAX_POWER_W
 
 
-def _doubtful_pair(start: Register, stop: Register) -> Settled:
-    reason = "register_fell" if stop.wh < start.wh else "impossible_energy"
-    return Settled(Decimal(0), (reason,), reason)
+def _without_slips(
+    registers: Sequence[Register], *, max_power_w: Decimal
+) -> tuple[list[Register], list[str]]:
+    kept = [registers[0]]
+    for n, register in enumerate(registers[1:], start=1):
+        is_slip = (
+            n + 1 < len(registers)
+            and not _is_possible(kept[-1], register, max_power_w=max_power_w)
+            and _is_possible(kept[-1], registers[n + 1], max_power_w=max_power_w)
+        )
+        if not is_slip:
+            kept.append(register)
+    return kept, ["implausible_register"] if len(kept) < len(registers) else []
 
 
 def _is_possible(earlier: Register, later: Register, *, max_power_w: Decimal) -> bool:
@@ -98,15 +106,19 @@ def _is_possible(earlier: Register, later: Register, *, max_power_w: Decimal) ->
 
 
 def readings_of(session: ChargingSession, *, until: dt.datetime) -> list[Register]:
-    """Start register, samples and (once ended) stop register, in the order of time, until ``until``."""
-    samples = (
-        session.samples.filter(
-            energy_wh__isnull=False, sampled_at__gte=session.started_at, sampled_at__lte=until
-        )
-        .order_by("sampled_at")
-        .values_list("sampled_at", "energy_wh")
+    """Start register, samples and (once ended) stop register, in the order of time, until ``until``.
+
+    The readings of Transaction.Begin and .End are the start and stop registers themselves.
+    """
+    samples = session.samples.filter(
+        energy_wh__isnull=False, sampled_at__gte=session.started_at, sampled_at__lte=until
     )
-    registers = [Register(at, wh) for at, wh in samples if wh is not None]
+    if session.meter_start_wh is not None:
+        samples = samples.exclude(context="transaction_begin")
+    if session.meter_stop_wh is not None:
+        samples = samples.exclude(context="transaction_end")
+    ordered = samples.order_by("sampled_at", "energy_wh").values_list("sampled_at", "energy_wh")
+    registers = [Register(at, wh) for at, wh in ordered if wh is not None]
     if session.meter_start_wh is not None:
         registers.insert(0, Register(session.started_at, session.meter_start_wh))
     if session.meter_stop_wh is not None and session.ended_at is not None:

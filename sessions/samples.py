@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sessions.moments import IMPOSSIBLE_CLOCK, moment
 from stations.ocpp.messages import MeterReading
 from stations.ocpp.rows import run_with_rows
 
@@ -18,7 +19,7 @@ _COLUMNS = {
     **dict.fromkeys(VALUES, "double precision"), "extra": "jsonb", "flags": "varchar(40)[]",
 }  # fmt: skip
 _KEY = ("station_id", "evse_number", "sampled_at", "context")
-_MERGED = ("session_id", *[name for name in _COLUMNS if name not in (*_KEY, "received_at")])
+_MERGED = ("session_id", *[name for name in _COLUMNS if name not in (*_KEY, "received_at", "extra")])
 _STORE = f"""
 WITH stored AS (
     INSERT INTO charging_sessions_metersample AS old (session_id, {", ".join(_COLUMNS)})
@@ -35,7 +36,9 @@ WITH stored AS (
         ORDER BY s.started_at DESC LIMIT 1
     ) timely ON true
     ON CONFLICT ({", ".join(_KEY)}) DO UPDATE
-        SET {", ".join(f"{name} = coalesce(excluded.{name}, old.{name})" for name in _MERGED)}
+        SET {", ".join(f"{name} = coalesce(excluded.{name}, old.{name})" for name in _MERGED)},
+            extra = CASE WHEN old.extra IS NULL OR excluded.extra IS NULL
+                THEN coalesce(excluded.extra, old.extra) ELSE old.extra || excluded.extra END
     RETURNING session_id
 )
 SELECT DISTINCT session_id FROM stored WHERE session_id IS NOT NULL
@@ -60,29 +63,46 @@ def record_samples(messages: Iterable[StationReadings]) -> list[int]:
     A reading belongs to the transaction it names; without one that we know, to the session that ran
     at its EVSE at its time (OCPP 1.6 errata 3.16).
     """
-    rows = {}
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for message in messages:
-        for reading in message.readings:
-            row = _row(message, reading)
-            rows[tuple(row[name] for name in _KEY)] = row
+        for n, reading in enumerate(message.readings):
+            row = _row(message, reading, place=n)
+            key = tuple(row[name] for name in _KEY)
+            rows[key] = _merged(rows[key], row) if key in rows else row
     if not rows:
         return []
     ordered = [rows[key] for key in sorted(rows)]
     return [session_id for (session_id,) in run_with_rows(_STORE, columns=_COLUMNS, rows=ordered)]
 
 
-def _row(message: StationReadings, reading: MeterReading) -> dict[str, Any]:
+def _row(message: StationReadings, reading: MeterReading, *, place: int) -> dict[str, Any]:
+    happened = moment(reading.sampled_at, received_at=message.received_at)
+    at, flags = happened.at, message.flags
+    if not happened.is_stations:
+        flags = (*flags, IMPOSSIBLE_CLOCK)
+        at += dt.timedelta(microseconds=place)  # readings of one message stay apart and in order
     row: dict[str, Any] = {
         "station_id": message.station_id,
         "evse_number": message.evse_number,
-        "sampled_at": reading.sampled_at,
+        "sampled_at": at,
         "context": reading.context[:24],
         "transaction_ref": message.transaction_ref,
         "received_at": message.received_at,
         "energy_wh": reading.energy_wh,
         "extra": reading.extra or None,
-        "flags": message.flags or None,
+        "flags": list(flags) or None,
     }
     for name in VALUES:
         row[name] = getattr(reading, name)
     return row
+
+
+def _merged(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Both elements' values: stations may send one element a measurand for one instant."""
+    merged = earlier | {name: value for name, value in later.items() if value is not None}
+    if earlier["extra"] and later["extra"]:
+        merged["extra"] = earlier["extra"] | later["extra"]
+        signed = [*earlier["extra"].get("signed", ()), *later["extra"].get("signed", ())]
+        if signed:
+            merged["extra"]["signed"] = signed
+    return merged

@@ -7,6 +7,7 @@ import orjson
 
 from chargeportal.live import hints
 from sessions import transactions
+from sessions.moments import moment
 from sessions.samples import StationReadings, record_samples
 from stations.ocpp.dispatch import Received
 from stations.ocpp.messages import TransactionReply, TransactionUpdated
@@ -67,7 +68,31 @@ def _is_routine(message: TransactionUpdated, known: _Known) -> bool:
 
 
 def _store(routine: Sequence[tuple[Received[TransactionUpdated], _Known]]) -> None:
-    insert_rows(
+    new = _store_events(routine)
+    for received, known in routine:
+        if (known.session_id, received.message.seq_no) not in new:
+            transactions.update(received)  # repeated, or another event under a number that is taken
+    record_samples(
+        StationReadings(
+            station_id=received.station.id,
+            evse_number=known.evse_number,
+            transaction_ref=received.message.transaction_ref,
+            readings=received.message.readings,
+            received_at=received.received_at,
+        )
+        for received, known in routine
+    )
+    hints.changed(
+        session_ids=[known.session_id for _, known in routine],
+        evse_ids=[known.evse_id for _, known in routine],
+    )
+
+
+def _store_events(
+    routine: Sequence[tuple[Received[TransactionUpdated], _Known]],
+) -> set[tuple[int, int]]:
+    """The (session, sequence number) of the events that were not there yet and now are."""
+    stored = insert_rows(
         "charging_sessions_transactionevent",
         columns={
             "session_id": "bigint",
@@ -88,7 +113,7 @@ def _store(routine: Sequence[tuple[Received[TransactionUpdated], _Known]]) -> No
                 "seq_no": received.message.seq_no,
                 "trigger_reason": received.message.trigger_reason[:30],
                 "charging_state": received.message.charging_state,
-                "occurred_at": received.message.occurred_at,
+                "occurred_at": moment(received.message.occurred_at, received_at=received.received_at).at,
                 "received_at": received.received_at,
                 "offline": received.message.offline,
                 "flags": [],
@@ -97,18 +122,6 @@ def _store(routine: Sequence[tuple[Received[TransactionUpdated], _Known]]) -> No
             for received, known in routine
         ],
         on_conflict="(session_id, type, seq_no) DO NOTHING",
+        returning="session_id, seq_no",
     )
-    record_samples(
-        StationReadings(
-            station_id=received.station.id,
-            evse_number=known.evse_number,
-            transaction_ref=received.message.transaction_ref,
-            readings=received.message.readings,
-            received_at=received.received_at,
-        )
-        for received, known in routine
-    )
-    hints.changed(
-        session_ids=[known.session_id for _, known in routine],
-        evse_ids=[known.evse_id for _, known in routine],
-    )
+    return {(session_id, seq_no) for session_id, seq_no in stored}

@@ -43,10 +43,10 @@ class StatusReport:
 
     @property
     def at(self) -> dt.datetime:
-        """The station's time where it can be right, else the time of receipt."""
+        """The station's time where it can be right, else the time of receipt; never in the future."""
         if self.reported_at is None or abs(self.reported_at - self.received_at) > CLOCK_TOLERANCE:
             return self.received_at
-        return self.reported_at
+        return min(self.reported_at, self.received_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,7 @@ def _open_intervals(changes: Sequence[tuple[StatusReport, _Present]]) -> None:
             "vendor_error_code": "text",
             "started_at": "timestamptz",
             "received_at": "timestamptz",
+            "reported_at": "timestamptz",
         },
         rows=[
             {
@@ -135,6 +136,7 @@ def _open_intervals(changes: Sequence[tuple[StatusReport, _Present]]) -> None:
                 "vendor_error_code": report.vendor_error_code[:255],
                 "started_at": report.at,
                 "received_at": report.received_at,
+                "reported_at": report.reported_at,
             }
             for report, present in changes
         ],

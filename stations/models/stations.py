@@ -32,7 +32,11 @@ class StationQuerySet(models.QuerySet["ChargingStation"]):
         )
 
     def managed_by(self, user: Any) -> "StationQuerySet":
-        """Those whose operator's staff one is; stations without a location yet belong to every operator."""
+        """Those whose operator's staff one is.
+
+        A station without a location is seen by every operator while it waits for approval, and after
+        that belongs to the only operator there is, else to superusers alone.
+        """
         return self._with_roles(user, access.NETWORK_ROLES)
 
     def steerable_by(self, user: Any) -> "StationQuerySet":
@@ -47,7 +51,11 @@ class StationQuerySet(models.QuerySet["ChargingStation"]):
     @staticmethod
     def _of_operators(operators: list[int]) -> models.Q:
         theirs = models.Q(location__operator__in=operators)
-        return theirs | models.Q(location__isnull=True) if operators else theirs
+        if not operators:
+            return theirs
+        if access.sole_operator_id() in operators:
+            return theirs | models.Q(location__isnull=True)
+        return theirs | models.Q(location__isnull=True, registration=ChargingStation.Registration.PENDING)
 
 
 class ChargingStation(models.Model):

@@ -56,6 +56,12 @@ class StatusInterval(models.Model):
     started_at = models.DateTimeField(_("from"))
     ended_at = models.DateTimeField(_("until"), null=True, blank=True)
     received_at = models.DateTimeField(_("received"))
+    reported_at = models.DateTimeField(
+        _("the station's own time"),
+        null=True,
+        blank=True,
+        help_text=_("as told, also where the station's clock was wrong"),
+    )
 
     class Meta:
         verbose_name = _("status interval")

@@ -12,8 +12,8 @@ POWER_W = Decimal(22_000)
 
 CASES = [
     # registers as (minute, Wh)                                    energy, flags, doubt
-    ([], 0, ("no_registers",), ""),
-    ([(0, 1000)], 0, (), ""),
+    ([], 0, ("no_registers",), "no_registers"),
+    ([(0, 1000)], 0, ("no_registers",), "no_registers"),
     ([(0, 1000), (60, 12_000)], 11_000, (), ""),
     ([(0, 1000), (30, 1000), (60, 1000)], 0, (), ""),
     ([(0, 0), (1, 910_000), (60, 921_000)], 11_000, ("implausible_start_register",), ""),
@@ -21,6 +21,9 @@ CASES = [
     ([(0, 5000), (60, 1000)], 0, ("register_fell",), "register_fell"),
     ([(0, 5000), (30, 9000), (31, 0), (60, 4000)], 8000, ("register_fell",), "register_fell"),
     ([(0, 1000), (30, 5000), (60, 500_000)], 4000, ("impossible_energy",), "impossible_energy"),
+    # one reading that fits neither neighbour is a slip of the meter
+    ([(0, 10_000), (15, 0), (30, 14_000), (60, 16_000)], 6000, ("implausible_register",), ""),
+    ([(0, 1000), (20, 910_000), (40, 5000), (60, 8000)], 7000, ("implausible_register",), ""),
     # a tenth more than the EVSE can give is a tolerance of its meter and its clock
     ([(0, 0), (60, 24_200)], 24_200, (), ""),
     ([(0, 0), (60, 24_201)], 0, ("impossible_energy",), "impossible_energy"),

@@ -11,7 +11,7 @@ from sessions import remote_control
 from sessions.models import ChargingSession, StartRequest
 from sessions.remote_control import StartRefused, StopRefused
 from stations.models import Evse, StationCommand
-from stations.ocpp.messages import ConnectionOpened, IdTokenRef, StatusNotification
+from stations.ocpp.messages import ConnectionOpened, IdTokenRef, StatusNotification, TransactionUpdated
 from tests.sessions.conftest import Says
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +48,7 @@ def test_a_start_is_a_command_with_the_drivers_own_token(online: Says, driver: U
 
 def test_the_session_that_follows_fulfils_the_request(online: Says, driver: User) -> None:
     asked = request(driver)
+    online.now = timezone.now()
     online.start(id_token=IdTokenRef(asked.id_token.uid), occurred_at=online.now)
     asked.refresh_from_db()
     assert asked.state == "started"
@@ -137,3 +138,38 @@ def test_an_ended_session_cannot_be_stopped(online: Says, driver: User) -> None:
     with pytest.raises(StopRefused, match="already ended"):
         remote_control.request_stop(ChargingSession.objects.get(), user=driver, now=timezone.now())
     assert StationCommand.objects.count() == 0
+
+
+def test_a_2_x_car_that_is_plugged_in_first_is_started_by_the_request_it_names(
+    online: Says, driver: User
+) -> None:
+    speaks = replace(online, version="2.0.1")
+    speaks.start(id_token=None, occurred_at=online.now)
+    asked = request(driver)
+    speaks(
+        TransactionUpdated(
+            transaction_ref="tx-1",
+            evse_number=1,
+            connector_number=1,
+            id_token=None,
+            seq_no=1,
+            occurred_at=online.now,
+            remote_start_id=asked.pk,
+        )
+    )
+    session = ChargingSession.objects.get()
+    asked.refresh_from_db()
+    assert asked.session == session
+    assert (session.user, session.id_token_uid) == (driver, asked.id_token.uid)
+
+
+def test_a_repeated_stop_does_not_take_the_drivers_next_request(online: Says, driver: User) -> None:
+    first = request(driver)
+    online.now = timezone.now()
+    reply = online.start(id_token=IdTokenRef(first.id_token.uid), occurred_at=online.now)
+    ended_at = online.now + dt.timedelta(minutes=30)
+    online.stop(reply.transaction_ref, occurred_at=ended_at)
+    second = request(driver)
+    online.stop(reply.transaction_ref, occurred_at=ended_at)
+    second.refresh_from_db()
+    assert (second.state, second.session) == ("waiting", None)
