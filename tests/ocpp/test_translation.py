@@ -8,7 +8,9 @@ import orjson
 import pytest
 
 from stations.ocpp import framing, messages, requests, validation
+from stations.ocpp.dispatch import StationRef
 from stations.ocpp.errors import Violation
+from stations.ocpp.exchanges import Exchange
 from stations.ocpp.translation import BY_VERSION, encode_request, negotiate
 from stations.ocpp.wire import neutral, transaction_ref, write_time
 
@@ -195,8 +197,8 @@ def test_a_transaction_event_says_the_same_in_both_2_x_versions(version: str) ->
 def test_a_stop_without_reason_is_local_and_without_id_has_none() -> None:
     message = read("1.6", "StopTransaction", {"meterStop": 7, "timestamp": "2026-11-20T11:00:00Z"})
     assert (message.stop_reason, message.transaction_ref) == ("local", "-1")
-    with pytest.raises(Violation):
-        read("1.6", "StopTransaction", {})
+    message = read("1.6", "StopTransaction", {})
+    assert (message.transaction_ref, message.meter_stop_wh) == ("-1", None)
 
 
 def test_a_clock_in_the_future_is_flagged() -> None:
@@ -239,3 +241,16 @@ def test_negotiation_follows_the_station() -> None:
     assert chosen
     assert chosen.version == "2.1"
     assert negotiate([]) is None
+
+
+def test_heartbeats_of_a_crowd_are_spread() -> None:
+    call = framing.Call("1", "BootNotification", {}, b"{}", [])
+    station = StationRef(1, "CP-1", "1.6")
+    intervals = set()
+    for _ in range(50):
+        exchange = Exchange(station, 1, BY_VERSION["1.6"], call, NOON, spread=True)
+        text, _row = exchange.conclude(messages.BootReply("accepted", 300, NOON))
+        intervals.add(orjson.loads(text)[2]["interval"])
+    assert len(intervals) > 10
+    assert min(intervals) >= 240
+    assert max(intervals) <= 360

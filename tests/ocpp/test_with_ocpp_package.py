@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from ocpp import v16, v201
+from ocpp import v16, v21, v201
 from ocpp.routing import on
 from ocpp.v16 import call as call16
 from ocpp.v16 import call_result as result16
 from ocpp.v16.enums import Action, RemoteStartStopStatus
-from ocpp.v201 import call as call201
+from ocpp.v21 import call as v21_calls
+from ocpp.v201 import call as v201_calls
 
 from accounts.models import IdToken
 from sessions.models import ChargingSession, MeterSample
@@ -74,11 +75,21 @@ async def test_a_session_in_1_6(station: ChargingStation, card: IdToken, knock: 
     assert await OcppFrame.objects.filter(station=station).acount() == 6
 
 
-async def test_a_session_in_2_0_1(station: ChargingStation, card: IdToken, knock: Connect) -> None:
+class Station21Client(v21.ChargePoint):  # type: ignore[misc]
+    """A 2.1 station."""
+
+
+@pytest.mark.parametrize(
+    ("client_class", "calls", "subprotocol"),
+    [(Station201Client, v201_calls, "ocpp2.0.1"), (Station21Client, v21_calls, "ocpp2.1")],
+)
+async def test_a_session_in_2_x(
+    station: ChargingStation, card: IdToken, knock: Connect, client_class: Any, calls: Any, subprotocol: str
+) -> None:
     token = {"id_token": "CARD1", "type": "ISO14443"}
 
     def event(kind: str, seq_no: int, at: str, wh: float, **more: Any) -> Any:
-        return call201.TransactionEvent(
+        return calls.TransactionEvent(
             event_type=kind, seq_no=seq_no, timestamp=at,
             trigger_reason=more.pop("trigger", "MeterValuePeriodic"),
             transaction_info={"transaction_id": "tx-1", "charging_state": "Charging", **more.pop("info", {})},
@@ -87,12 +98,12 @@ async def test_a_session_in_2_0_1(station: ChargingStation, card: IdToken, knock
             **more,
         )  # fmt: skip
 
-    async with talking(knock, Station201Client, "CP-1", version="ocpp2.0.1") as client:
+    async with talking(knock, client_class, "CP-1", version=subprotocol) as client:
         boot = await client.call(
-            call201.BootNotification(charging_station={"model": "M", "vendor_name": "V"}, reason="PowerUp")
+            calls.BootNotification(charging_station={"model": "M", "vendor_name": "V"}, reason="PowerUp")
         )
         assert boot.status == "Accepted"
-        authorized = await client.call(call201.Authorize(id_token=token))
+        authorized = await client.call(calls.Authorize(id_token=token))
         assert authorized.id_token_info["status"] == "Accepted"
         started = await client.call(
             event(
