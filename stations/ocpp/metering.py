@@ -16,7 +16,8 @@ from stations.ocpp.wire import neutral, read_time
 REGISTER = "Energy.Active.Import.Register"
 POWER = "Power.Active.Import"
 LIMIT = 99_999_999_999.0  # what the columns hold; no meter of a charger gets there
-MAX_SAMPLES = 5_000  # in one message; more than a frame of the largest size holds of real ones
+MAX_SAMPLES = 4_000  # in one message; more than a frame of the largest size holds of real ones
+MAX_CONTEXTS = 50  # at one time; the standard knows eight
 _EVERYWHERE = (-LIMIT, LIMIT)
 #: What a meter of a charging station can show; what lies outside is kept apart, never charted or billed.
 _BOUNDS = {
@@ -55,6 +56,14 @@ _FACTORS = {
 }
 _TO_CELSIUS = {"K": lambda t: t - 273.15, "Fahrenheit": lambda t: (t - 32) * 5 / 9}
 _CONTEXTS = {"Sample.Periodic": "sample_periodic", "": "sample_periodic"}
+_WORDS = (
+    *(word for words in _FIELDS for word in words), *_SUMMED, *_FACTORS, *_TO_CELSIUS,
+    "Wh", "W", "A", "V", "varh", "var", "VA", "Percent", "Celsius", "Inlet", "Outlet", "Raw", "SignedData",
+    "Interruption.Begin", "Interruption.End", "Other", "Sample.Clock", "Sample.Periodic",
+    "Transaction.Begin", "Transaction.End", "Trigger",
+)  # fmt: skip
+#: The standard's spelling by the word in lower case; the measurands are those that have a field.
+SPELLINGS = {word.casefold(): word for word in _WORDS} | {"celcius": "Celsius"}
 
 
 class Sample(NamedTuple):
@@ -165,6 +174,9 @@ def _careful_readings(sampled_at: datetime, samples: list[Sample], flags: list[s
         context = sample.context
         reading = found.get(context)
         if reading is None:
+            if len(found) == MAX_CONTEXTS:
+                _bad(flags)
+                continue
             words = _CONTEXTS.get(context) or neutral(context)[:24]
             reading = found[context] = MeterReading(sampled_at=sampled_at, context=words)
         if sample.signed is not None:

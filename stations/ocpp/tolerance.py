@@ -5,17 +5,21 @@ transaction nothing but an unusable essential is a reason to refuse: a station r
 until its queue is full (OCPP 1.6 §4.8), and the energy in it would never be billed.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
+import orjson
 
+from stations.ocpp import lenient_readings
 from stations.ocpp.validation import violation_of
 
 _SPELLINGS = {"Celcius": "Celsius", "celcius": "Celsius"}
 _MAX_PASSES = 4
+#: A larger payload can call forth thousands of objections, and each costs as much as a whole message.
+MAX_REPAIRED_BYTES = 6_000
+_MAX_PART_BYTES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,17 @@ def repair(
 
     Raises `errors.Violation` when it is beyond repair.
     """
+    written = orjson.dumps(payload)
+    if len(written) > MAX_REPAIRED_BYTES:
+        return _repair_large(payload, validator, tolerance, flags)
     if tolerance.strict:
         raise violation_of(list(validator.iter_errors(payload)))
-    mended = copy.deepcopy(payload)
+    return _repair(orjson.loads(written), validator, tolerance, flags)
+
+
+def _repair(
+    mended: dict[str, Any], validator: jsonschema_rs.Validator, tolerance: Tolerance, flags: list[str]
+) -> dict[str, Any]:
     for _ in range(_MAX_PASSES):
         objections = list(validator.iter_errors(mended))
         refused = [each for each in objections if not _mend(mended, each, tolerance, flags)]
@@ -56,6 +68,43 @@ def repair(
         if not objections:
             break
     return mended
+
+
+def _repair_large(
+    payload: dict[str, Any], validator: jsonschema_rs.Validator, tolerance: Tolerance, flags: list[str]
+) -> dict[str, Any]:
+    """Repair without asking the schema about every reading: they are taken as far as they can be read."""
+    if not tolerance.transaction:
+        raise violation_of([_first_objection(validator, payload)])
+    rest = {name: value for name, value in payload.items() if name not in lenient_readings.FIELDS}
+    mended = _repair(_of_small_parts(rest, levels=1), validator, tolerance, flags)
+    for field in lenient_readings.FIELDS & payload.keys():
+        mended[field] = lenient_readings.well_formed(payload[field])
+    _flag(flags, "schema_violation")
+    return mended
+
+
+def _of_small_parts(value: Any, levels: int = 0) -> Any:
+    """Return an object without the large arrays and objects in it; below it first, for so many levels."""
+    if type(value) is not dict:
+        return value
+    if levels:
+        value = {name: _of_small_parts(part, levels - 1) for name, part in value.items()}
+    return {
+        name: part
+        for name, part in value.items()
+        if type(part) not in (dict, list) or len(orjson.dumps(part)) <= _MAX_PART_BYTES
+    }
+
+
+def _first_objection(
+    validator: jsonschema_rs.Validator, payload: dict[str, Any]
+) -> jsonschema_rs.ValidationError:
+    try:
+        validator.validate(payload)
+    except jsonschema_rs.ValidationError as objection:
+        return objection
+    raise AssertionError("only what the schema objects to is repaired")
 
 
 def _mend(

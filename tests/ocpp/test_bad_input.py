@@ -4,13 +4,14 @@ import logging
 from datetime import datetime
 from typing import Any
 
+import orjson
 import pytest
 from django.db import connection
 
 from accounts.models import IdToken
 from sessions.models import ChargingSession, MeterSample, UnmatchedStop
 from stations.models import ChargingStation, OcppFrame
-from stations.ocpp import dispatch, messages
+from stations.ocpp import dispatch, framing, messages
 from tests.ocpp.conftest import BOOT_16, BOOT_201, Connect, RawStation
 
 DEEP = "[" * 2000 + "]" * 2000
@@ -207,16 +208,92 @@ async def test_an_unknown_token_gets_a_stored_transaction_and_invalid(
     assert (await ChargingSession.objects.aget()).transaction_ref == str(answer["transactionId"])
 
 
-async def test_a_start_at_no_connector_at_all_is_refused_and_nothing_stored(
+@pytest.mark.parametrize(
+    ("connector", "flag"),
+    [(-1, "unknown_value"), (40_000, "unknown_value"), ("one", "schema_violation"), (..., "missing_field")],
+)
+async def test_a_start_at_no_connector_at_all_is_stored_without_one(
+    station: ChargingStation, card: IdToken, knock: Connect, connector: Any, flag: str
+) -> None:
+    """Refused, it would be repeated until the station's queue is full, and never be billed."""
+    async with knock() as socket:
+        answer = await (await booted(socket)).result("StartTransaction", start(connectorId=connector))
+    session = await ChargingSession.objects.aget()
+    assert session.transaction_ref == str(answer["transactionId"])
+    assert session.evse_id is None
+    assert flag in session.flags
+
+
+async def test_a_start_that_is_nested_too_deeply_is_stored_without_its_depths(
     station: ChargingStation, card: IdToken, knock: Connect
 ) -> None:
+    payload = orjson.dumps(start()).decode()[:-1] + ',"more":' + TEN_DEEP_OBJECTS + "}"
     async with knock() as socket:
         raw = await booted(socket)
-        for wrong, code in (("one", "TypeConstraintViolation"), (-1, "PropertyConstraintViolation")):
-            assert (await raw.call("StartTransaction", start(connectorId=wrong)))[2] == code
-        refusal = await raw.call("StartTransaction", start(connectorId=...))
-        assert refusal[2] == "OccurenceConstraintViolation"
-    assert not await ChargingSession.objects.aexists()
+        answer = await raw.send(f'[2,"7","StartTransaction",{payload}]')
+    assert answer[:2] == [3, "7"]
+    frame = await OcppFrame.objects.aget(station=station, action="StartTransaction")
+    assert {"nested_too_deeply", "extra_field"} <= set(frame.flags)
+
+
+async def test_a_stop_of_nothing_is_answered_and_kept(station: ChargingStation, knock: Connect) -> None:
+    async with knock() as socket:
+        raw = await booted(socket)
+        assert await raw.result("StopTransaction", {"timestamp": "2026-11-20T13:00:00Z"}) == {}
+    assert (await UnmatchedStop.objects.aget()).transaction_ref == "-1"
+
+
+@pytest.mark.parametrize(
+    "payload", [{"connectorId": 1, "meterValue": []}, {"connectorId": 1}, {"meterValue": "none"}]
+)
+async def test_meter_values_without_values_are_answered(
+    station: ChargingStation, knock: Connect, payload: dict[str, Any]
+) -> None:
+    async with knock() as socket:
+        assert await (await booted(socket)).result("MeterValues", payload) == {}
+    assert not await MeterSample.objects.aexists()
+
+
+async def test_whole_numbers_may_be_written_with_a_point_in_2_0_1(
+    station: ChargingStation, knock: Connect
+) -> None:
+    event = (
+        '{"eventType":"Updated","timestamp":"2026-11-20T12:00:00Z","triggerReason":"MeterValuePeriodic",'
+        '"seqNo":3.0,"evse":{"id":1.0,"connectorId":1.0},"transactionInfo":{"transactionId":"t"}}'
+    )
+    async with knock(version="ocpp2.0.1") as socket:
+        raw = await booted(socket, BOOT_201)
+        assert (await raw.send(f'[2,"7","TransactionEvent",{event}]'))[:2] == [3, "7"]
+    session = await ChargingSession.objects.select_related("evse").aget()
+    assert session.evse.number == 1
+    assert (await session.events.aget()).seq_no == 3
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '[3,"x",' + '{"a":' * 700 + "1" + "}" * 700 + "]",
+        '[4,"x","InternalError","",' + '{"a":' * 700 + "1" + "}" * 700 + "]",
+        '[2,"x","Heartbeat",' + '{"a":' * 700 + r'"\u0000"' + "}" * 700 + "]",
+    ],
+    ids=["answer", "error", "call"],
+)
+async def test_no_depth_ends_the_connection(station: ChargingStation, knock: Connect, frame: str) -> None:
+    async with knock() as socket:
+        raw = await booted(socket)
+        await raw.socket.send(frame)
+        if frame.startswith("[2"):
+            assert (await raw.receive())[:2] == [4, "x"]
+        assert "currentTime" in await raw.result("Heartbeat", {})
+
+
+def test_answers_lose_their_nuls_and_depths() -> None:
+    error = framing.read(r'[4,"x","Generic\u0000","a\u0000b",{"why":"b\u0000c"}]', version="1.6")
+    assert error == framing.CallError("x", "Generic", "ab", {"why": "bc"})
+    result = framing.read('[3,"x",{"status":"Accepted","a":' + "[" * 700 + "]" * 700 + "}]", version="1.6")
+    assert isinstance(result, framing.CallResult)
+    assert result.payload["status"] == "Accepted"
+    orjson.dumps(result.payload)
 
 
 @pytest.mark.parametrize("transaction_id", [-1, 0, 4711, "4711"])
