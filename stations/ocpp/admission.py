@@ -1,6 +1,8 @@
 """The handshake: from a knock to a known station and a version to speak, or a refusal that says why."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +15,10 @@ from stations.ocpp.translation import Translation, negotiate
 from stations.ocpp.writer import Overloaded, Writer
 
 PROTOCOL_ERROR = 1002
+GOODBYE_S = 1.0
 
 Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 SendEvent = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -75,6 +79,18 @@ async def deny(scope: Scope, send: SendEvent, status: int, text: str, *headers: 
     own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "websocket.http.response.start", "status": status, "headers": [*own, *headers]})
     await send({"type": "websocket.http.response.body", "body": body})
+
+
+async def until_gone(receive: Receive) -> None:
+    """Wait until the refused client's connection has ended, a moment at most.
+
+    uvicorn reports its end only then, and takes an application that returns earlier for one that
+    forgot to answer: an error in the log for each refusal.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_S):
+            await receive()  # the answer has left
+            await receive()  # the connection is gone
 
 
 async def deny_for_now(scope: Scope, send: SendEvent) -> None:

@@ -14,13 +14,13 @@ from typing import Any
 from django.conf import settings
 
 from stations.ocpp import dispatch, errors, farewell, handshake
-from stations.ocpp.admission import Admission, deny_for_now
+from stations.ocpp.admission import Admission, deny_for_now, until_gone
 from stations.ocpp.after_commit import AfterCommit
 from stations.ocpp.connections import PROCESS_ID, REPLACED, Connection, Connections
 from stations.ocpp.delivery import Delivery
 from stations.ocpp.dispatch import Received, StationRef
 from stations.ocpp.exchanges import Exchange
-from stations.ocpp.frame_log import frame_row
+from stations.ocpp.frame_log import frame_row, storable
 from stations.ocpp.framing import BadFrame, Call, Send, read, unreadable, write_error
 from stations.ocpp.messages import (
     BootReply,
@@ -75,19 +75,14 @@ class Gateway:
     async def serve(self, scope: Scope, receive: Receive, send: SendEvent) -> None:
         """Let a station in, or tell it why not, and talk with it until the socket closes."""
         await receive()
-        if self.stopping:
-            await deny_for_now(scope, send)
-            return
-        admission = await self._admission.admit(scope, send)
-        if admission is None:
-            return
-        record, translation = admission
-        connection = await self._open(scope, send, record, translation)
+        connection = await self._let_in(scope, send)
         if connection is None:
+            await until_gone(receive)
             return
         code, reason = 1006, "the gateway failed"
-        try:
-            await send({"type": "websocket.accept", "subprotocol": translation.subprotocol})
+        try:  # the station may have gone meanwhile: then this connection has ended like any other
+            subprotocol = connection.translation.subprotocol
+            await send({"type": "websocket.accept", "subprotocol": subprotocol})
             code, reason = await self._converse(connection, receive)
         except OSError:
             code, reason = 1006, "the connection was lost"
@@ -117,6 +112,17 @@ class Gateway:
         self._after_commit.stop()
 
     # ── the connection ─────────────────────────────────────────────────────────────────────────────
+
+    async def _let_in(self, scope: Scope, send: SendEvent) -> Connection | None:
+        """Return the connection; None when the station has been told why there is none."""
+        if self.stopping:
+            await deny_for_now(scope, send)
+            return None
+        admission = await self._admission.admit(scope, send)
+        if admission is None:
+            return None
+        record, translation = admission
+        return await self._open(scope, send, record, translation)
 
     async def _open(
         self, scope: Scope, send: SendEvent, record: StationRecord, translation: Translation
@@ -166,7 +172,7 @@ class Gateway:
         while True:
             event = await receive()
             if event["type"] == "websocket.disconnect":
-                return event.get("code") or 1005, (event.get("reason") or "")[:120]
+                return event.get("code") or 1005, storable(event.get("reason") or "", 120)
             if self.stopping:
                 await connection.close(GOING_AWAY, "restarting")
                 continue

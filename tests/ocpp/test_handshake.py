@@ -1,6 +1,7 @@
 """Who gets in, and what the others are told."""
 
 import asyncio
+import contextlib
 
 import pytest
 from django.test import override_settings
@@ -198,3 +199,66 @@ async def test_a_stopping_gateway_says_goodbye_with_1001(
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(socket.recv(), 5)
         assert socket.close_code == 1001
+
+
+async def test_a_client_that_left_during_the_handshake_has_no_open_connection(
+    station: ChargingStation, gateway: RunningGateway
+) -> None:
+    """A crowd that reconnects gives up and knocks again: nobody stays online whose socket is gone."""
+    from stations.ocpp import gateway as module
+
+    running = module._gateway
+    assert running
+    scope = {
+        "type": "websocket", "path": "/ocpp/CP-1", "subprotocols": ["ocpp1.6"], "client": ("127.0.0.1", 1),
+        "headers": [(b"authorization", basic()["Authorization"].encode())],
+    }  # fmt: skip
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    async def send(_: dict[str, object]) -> None:
+        raise OSError("the client is gone")
+
+    serving = asyncio.run_coroutine_threadsafe(running.serve(scope, receive, send), running.loop)
+    await asyncio.wrap_future(serving)
+    assert running.connections.of(station.pk) is None
+    assert (await ended_connection()).close_code == 1006
+
+
+async def ended_connection() -> StationConnection:
+    for _ in range(100):
+        connection = await StationConnection.objects.aget()
+        if connection.closed_at:
+            return connection
+        await asyncio.sleep(0.05)
+    raise AssertionError("the connection was not closed")
+
+
+async def test_a_close_reason_with_a_nul_ends_the_connection_all_the_same(
+    station: ChargingStation, knock: Connect
+) -> None:
+    async with knock() as socket:
+        await RawStation(socket).result("BootNotification", BOOT_16)
+        await socket.close(1000, "a\x00b")
+    assert (await ended_connection()).close_reason == "a\N{REPLACEMENT CHARACTER}b"
+
+
+@pytest.mark.parametrize(
+    ("path", "password", "version"),
+    [("CP-1", "wrong", "ocpp1.6"), ("NOBODY", PASSWORD, "ocpp1.6"), ("CP-1", PASSWORD, "ocpp1.5")],
+)
+async def test_a_refusal_is_no_error_of_the_server(
+    station: ChargingStation,
+    knock: Connect,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    password: str,
+    version: str,
+) -> None:
+    for _ in range(6):  # the last ones get 429
+        with contextlib.suppress(InvalidStatus, ConnectionClosed):
+            async with knock(path, headers=basic(path, password), version=version) as socket:
+                await socket.recv()
+    await asyncio.sleep(0.2)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
