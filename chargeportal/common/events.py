@@ -30,8 +30,11 @@ def subscribe(fact_class: type[Fact]) -> Callable[[Callable[[Fact], None]], Call
 
 
 def publish(fact: object) -> None:
-    """The fact reaches its subscribers once the present transaction has committed, or never."""
-    transaction.on_commit(lambda: _run(lambda: deliver(fact)))
+    """The fact reaches its subscribers once the present transaction has committed, or never.
+
+    A delivery that fails is logged: what has been committed did not fail.
+    """
+    transaction.on_commit(lambda: _run(lambda: deliver(fact)), robust=True)
 
 
 def deliver(fact: object) -> None:

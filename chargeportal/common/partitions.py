@@ -5,10 +5,16 @@ fall into the default partition, which a check watches.
 """
 
 import datetime as dt
+import logging
 from collections.abc import Iterable
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
+logger = logging.getLogger(__name__)
+
+#: Attaching a partition locks the whole table: whoever writes to it shall not wait behind us for long.
+LOCK_TIMEOUT = "2s"
+LOCK_NOT_AVAILABLE = "55P03"
 PARTITIONED_TABLES = ("stations_ocppframe", "charging_sessions_metersample")
 
 
@@ -25,7 +31,8 @@ def ensure_partitions(*, today: dt.date, ahead: int = 3) -> list[str]:
     """Every partitioned table that exists has partitions for this month and ``ahead`` more.
 
     Returns the names of those newly made. A month whose rows already fell into the default partition
-    is left there, because PostgreSQL refuses to split it off while rows are present.
+    is left there, because PostgreSQL refuses to split it off while rows are present; one whose table is
+    busy for long is left for the next day.
     """
     made = []
     with connection.cursor() as cursor:
@@ -60,7 +67,16 @@ def _make(cursor, table: str, name: str, start: dt.date, end: dt.date) -> bool:
     cursor.execute(f"SELECT EXISTS ({rows_of_month})", [start, end])
     if cursor.fetchone()[0]:
         return False
-    cursor.execute(
-        f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ('{start}') TO ('{end}')"
-    )
+    try:
+        with transaction.atomic():
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
+            cursor.execute(
+                f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table}"
+                f" FOR VALUES FROM ('{start}') TO ('{end}')"
+            )
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        logger.warning("The partition %s could not be made now: its table is busy", name)
+        return False
     return True

@@ -62,7 +62,7 @@ def changed(
         if (present := {number for number in ids if number is not None})
     }
     if changes:
-        transaction.on_commit(lambda: _collector.add(changes))
+        transaction.on_commit(lambda: _collector.add(changes), robust=True)  # the commit has not failed
 
 
 def _send(dirty: dict[str, set[int]]) -> None:
