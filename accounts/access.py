@@ -7,6 +7,7 @@ built from the two functions here.
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import models
 from django.db.models import Q
 
 from accounts.models.organisations import Membership, Organisation
@@ -45,6 +46,12 @@ def has_role(user: Any, roles: Iterable[str]) -> bool:
     if getattr(user, "is_superuser", False) and user.is_active:
         return True
     return bool(organisations_with(user, roles))
+
+
+def other_operators(operator_ids: Iterable[int]) -> models.QuerySet[Organisation]:
+    """The active operators beside those; where there are none, what is nobody's is theirs."""
+    active = Organisation.objects.filter(kind=Organisation.Kind.OPERATOR, is_active=True)
+    return active.exclude(pk__in=list(operator_ids))
 
 
 def sole_operator_id() -> int | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db.models import F
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from sessions import registers
@@ -119,7 +120,7 @@ def _statuses(session: ChargingSession) -> list[tuple[dt.datetime, str]]:
     """The connector's statuses while the session lasts, on the clock the session itself is told by."""
     if session.evse_id is None:
         return []
-    own_clock = F("started_at")
+    own_clock: Combinable = F("started_at")
     if IMPOSSIBLE_CLOCK not in session.flags:
         own_clock = Coalesce("reported_at", "started_at")
     intervals = (

@@ -51,7 +51,7 @@ def take_late_data(session: ChargingSession) -> None:
 
 def is_priced(session: ChargingSession) -> bool:
     """Whether the session has its CDR, which nothing changes any more."""
-    return bool(ports.pricing().totals([session.pk]))
+    return session.pk in ports.pricing().totals([session.pk])
 
 
 def close_abandoned(
@@ -59,7 +59,9 @@ def close_abandoned(
 ) -> None:
     """Sessions left open at an EVSE where another begins are ended with what is known of them, and held."""
     abandoned = ChargingSession.objects.active().filter(evse=evse, started_at__lte=before)
-    for session in abandoned.exclude(pk=except_for).select_for_update(of=("self",)).select_related("evse"):
+    if except_for is not None:
+        abandoned = abandoned.exclude(pk=except_for)
+    for session in abandoned.select_for_update(of=("self",)).select_related("evse"):
         last = session.samples.order_by("-sampled_at").values_list("sampled_at", flat=True).first()
         session.flags = sorted({*session.flags, MISSING_STOP})
         settle(session, ended_at=min(last or session.started_at, before), received_at=received_at)

@@ -125,7 +125,7 @@ def _refuse_unless_startable(evse: Evse, token: IdToken, *, now: dt.datetime) ->
             _("The charger is not connected right now. Choose another one, or start with your card.")
         )
     # a car that is only plugged in may have begun a transaction (2.x) that waits for its driver
-    if ChargingSession.objects.active().filter(evse=evse).exclude(id_token_uid="").exists():
+    if ChargingSession.objects.active().filter(evse=evse).exclude(id_token_uid="", user=None).exists():
         raise StartRefused(_("Somebody is charging here. Choose another outlet."))
     if state.status not in STARTABLE:
         raise StartRefused(_("This outlet is out of service or reserved. Choose another one."))

@@ -43,10 +43,16 @@ NOT_SENT = problems.declare(
     _("The call could not be sent"),
     _("The station is connected but not in a state for this call, such as not accepted yet."),
 )
+REFUSED = problems.declare(
+    "station-refused",
+    status.HTTP_409_CONFLICT,
+    _("The station refused"),
+    _("It understood the call and answered Rejected: the member result is its whole answer."),
+)
 CALL_ERROR = problems.declare(
     "call-error",
     status.HTTP_502_BAD_GATEWAY,
-    _("The station refused the call"),
+    _("The station could not process the call"),
     _("It answered with a CALLERROR: the members code, description and details are the station's."),
 )
 TIMED_OUT = problems.declare(
@@ -95,9 +101,13 @@ def place_call(
     )
     command = commands.wait_for(command, timeout_s=timeout_s + GRACE_S)
     state = StationCommand.State
-    if command.state in (state.ACCEPTED, state.REJECTED):
-        return command.response or {}
-    raise _problem(command)
+    if command.state not in (state.ACCEPTED, state.REJECTED):
+        raise _problem(command)
+    result = command.response or {}
+    if result.get("status") == "Rejected":
+        detail = _("The station answered %(action)s with Rejected.")
+        raise Problem(REFUSED, detail % {"action": action}, result=result)
+    return result
 
 
 def _problem(command: StationCommand) -> Problem:

@@ -141,6 +141,6 @@ class StationCallSerializer(serializers.Serializer):
 
 
 class StationCallResultSerializer(serializers.Serializer):
-    """The payload of the station's CALLRESULT, also when its status is Rejected."""
+    """The payload of the station's CALLRESULT."""
 
     result = serializers.DictField(help_text="As the station sent it.")

@@ -53,9 +53,10 @@ class StationQuerySet(models.QuerySet["ChargingStation"]):
         theirs = models.Q(location__operator__in=operators)
         if not operators:
             return theirs
-        if access.sole_operator_id() in operators:
-            return theirs | models.Q(location__isnull=True)
-        return theirs | models.Q(location__isnull=True, registration=ChargingStation.Registration.PENDING)
+        unplaced = models.Q(location__isnull=True)
+        waiting = models.Q(registration=ChargingStation.Registration.PENDING)
+        is_ours = models.Q(~models.Exists(access.other_operators(operators)))
+        return theirs | unplaced & (waiting | is_ours)
 
 
 class ChargingStation(models.Model):

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
-from stations.ocpp import dispatch, errors, farewell, handshake
+from stations.ocpp import dispatch, errors, farewell, handshake, metrics
 from stations.ocpp.admission import Admission, deny_for_now, until_gone
 from stations.ocpp.after_commit import AfterCommit
 from stations.ocpp.connections import PROCESS_ID, REPLACED, Connection, Connections
@@ -68,6 +68,7 @@ class Gateway:
         self.writer.start()
         self.delivery.start()
         self._spawn(self._report_presence())
+        metrics.watch(connections=lambda: len(self.connections), waiting=lambda: self.writer.waiting)
         _tune_garbage_collector()
         # one line for each of thousands of sockets, twice, is what the connection history is for
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

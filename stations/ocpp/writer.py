@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from stations.ocpp import errors
+from stations.ocpp import errors, metrics
 from stations.ocpp.dispatch import LANES, Owner, Received, owner_of
 from stations.ocpp.exchanges import Exchange
 from stations.ocpp.frame_log import insert_frames
@@ -27,13 +27,18 @@ from stations.ocpp.messages import Refused
 logger = logging.getLogger(__name__)
 
 MAX_QUEUE = 20_000
-MAX_BATCH = {"bulk": 1_000, "decisions": 1_000, "transactions": 100}
+MAX_BATCH = {"bulk": 1_000, "decisions": 1_000, "transactions": 50}
 CROWD = 3  # a batch of this size says that more are on their way: wait a moment for them
 WINDOW_S = 0.003
 MAX_CONFLICT_RETRIES = 3
 RECONNECT_PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 LOCK_TIMEOUT = "5s"  # one locked row shall not silence every station
-_CONFLICTS = {"40P01", "40001"}  # deadlock, serialization failure: the same again may well succeed
+SHORT_LOCK_TIMEOUT = "200ms"  # once something turned out to be locked
+CAREFUL_S = 30.0
+MAX_BLOCKED = 10  # in one batch; with more it is not their rows that are locked, but a table
+_CONFLICTS = frozenset({"40P01", "40001"})  # deadlock, serialization failure: the same again may succeed
+_RACES = _CONFLICTS | {"23505"}  # a key that another process wrote first: now its row can be seen
+_LOCKED = frozenset({"55P03"})
 MAX_LOG_ROWS = 5_000
 _CONNECTION_ERRORS = (InterfaceError, OperationalError, psycopg.InterfaceError, psycopg.OperationalError)
 
@@ -126,11 +131,15 @@ class Lane(threading.Thread):
     def __init__(self, name: str, hand_back: Callable[[list[tuple[asyncio.Future[Any], Any]]], None]) -> None:
         super().__init__(name=f"ocpp-{name}", daemon=True)
         self._max_batch = MAX_BATCH[name]
+        self._committed = metrics.COMMITTED.labels(name)
+        self._failed = metrics.FAILED.labels(name)
+        self._commit_s = metrics.COMMIT_S.labels(name)
         self._hand_back = hand_back
         self._queue: deque[Work] = deque()
         self._log_rows: deque[dict[str, Any]] = deque(maxlen=MAX_LOG_ROWS)
         self._wake = threading.Event()
         self._stopping = False
+        self._careful_until = 0.0
 
     @property
     def waiting(self) -> int:
@@ -195,18 +204,44 @@ class Lane(threading.Thread):
 
     def _flush(self, batch: list[Work]) -> None:
         """Have every message of the batch handled and answered, or its failure logged and answered."""
+        careful = time.monotonic() < self._careful_until
         try:
-            self._hand_back(_surely(lambda: _commit(batch)))
+            self._commit(batch, lock_timeout=SHORT_LOCK_TIMEOUT if careful else None)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, narrowed down and logged
-            if len(batch) > 1:
+            if _failed_with(error, _LOCKED):
+                self._careful_until = time.monotonic() + CAREFUL_S
+            if len(batch) > 1 and _failed_with(error, _LOCKED):
+                self._flush_each(batch)
+            elif len(batch) > 1:
                 middle = len(batch) // 2
                 self._flush(batch[:middle])
                 self._flush(batch[middle:])
             else:
                 self._give_up(batch[0], error)
 
+    def _flush_each(self, batch: list[Work]) -> None:
+        """Somebody holds what a message of the batch needs: the others do not wait for it."""
+        blocked = 0
+        for n, work in enumerate(batch):
+            if blocked == MAX_BLOCKED:
+                self._queue.extendleft(reversed(batch[n:]))
+                return
+            try:
+                self._commit([work], lock_timeout=SHORT_LOCK_TIMEOUT)
+            except Exception as error:  # noqa: BLE001 - as above
+                blocked += _failed_with(error, _LOCKED)
+                self._give_up(work, error)
+
+    def _commit(self, batch: list[Work], *, lock_timeout: str | None) -> None:
+        retried = _RACES if len(batch) == 1 else _CONFLICTS
+        taken_at = time.perf_counter()
+        self._hand_back(_surely(lambda: _commit(batch, lock_timeout=lock_timeout), retried=retried))
+        self._committed.inc(len(batch))
+        self._commit_s.observe(time.perf_counter() - taken_at)
+
     def _give_up(self, work: Work, error: Exception) -> None:
         received = work.received
+        self._failed.inc()
         logger.error(
             "%s of %s failed: %s",
             type(received.message).__name__,
@@ -230,7 +265,7 @@ class Lane(threading.Thread):
             logger.exception("%d rows of the frame log could not be written", len(rows))
 
 
-def _commit(batch: Sequence[Work]) -> list[tuple[asyncio.Future[Any], Any]]:
+def _commit(batch: Sequence[Work], *, lock_timeout: str | None) -> list[tuple[asyncio.Future[Any], Any]]:
     """Handle the batch and write its frames in one transaction; return what to hand back to whom."""
     groups: dict[Any, list[Work]] = {}
     for work in batch:
@@ -238,6 +273,9 @@ def _commit(batch: Sequence[Work]) -> list[tuple[asyncio.Future[Any], Any]]:
     results: list[tuple[asyncio.Future[Any], Any]] = []
     rows: list[dict[str, Any]] = []
     with transaction.atomic():
+        if lock_timeout:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [lock_timeout])
         for handler, works in sorted(groups.items(), key=lambda item: item[1][0].owner.turn):
             replies = handler([work.received for work in works])
             if len(replies) != len(works):
@@ -263,7 +301,7 @@ def _conclude(
             results.append((work.future, (reply, text)))
 
 
-def _surely(action: Callable[[], Any]) -> Any:
+def _surely(action: Callable[[], Any], *, retried: frozenset[str] = _CONFLICTS) -> Any:
     """Return what `action` returns, however often the database has to be found again for it.
 
     A commit whose outcome was lost with the connection is done again: handlers recognise what they
@@ -276,7 +314,7 @@ def _surely(action: Callable[[], Any]) -> Any:
             session = _prepared_session()
             return action()
         except Exception as error:
-            if _is_conflict(error) and conflicts < MAX_CONFLICT_RETRIES:
+            if _failed_with(error, retried) and conflicts < MAX_CONFLICT_RETRIES:
                 conflicts += 1
             elif isinstance(error, _CONNECTION_ERRORS) and (session is None or session.closed):
                 connection.close()
@@ -307,5 +345,5 @@ def _release_session() -> None:
     connection.close()
 
 
-def _is_conflict(error: BaseException) -> bool:
-    return any(getattr(each, "sqlstate", None) in _CONFLICTS for each in (error, error.__cause__))
+def _failed_with(error: BaseException, sqlstates: frozenset[str]) -> bool:
+    return any(getattr(each, "sqlstate", None) in sqlstates for each in (error, error.__cause__))

@@ -129,12 +129,14 @@ def test_calls_are_counted_by_themselves(colleague, offline, monkeypatch):
     assert client.get(f"{API}/stations/UMEA-1/").status_code == 200
 
 
-def test_a_station_that_nobody_has_placed_yet_answers_to_every_operators_technicians(
+def test_a_station_that_nobody_has_placed_yet_answers_to_every_operator_only_while_it_waits(
     network, competitor, driver
 ):
-    ChargingStation.objects.update(location=None)
+    ChargingStation.objects.update(location=None, registration="pending")
     network.station.connections.update(closed_at=timezone.now())
     assert problem(client_of(competitor).post(CALLS, RESET)) == (409, "station-offline")
+    ChargingStation.objects.update(registration="accepted")
+    assert problem(client_of(competitor).post(CALLS, RESET)) == (404, "not-found")
     assert problem(client_of(driver).post(CALLS, RESET)) == (404, "not-found")
 
 

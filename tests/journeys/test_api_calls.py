@@ -133,13 +133,13 @@ def _post(address: str, key: str, body: Any) -> tuple[int, Any]:
             return error.code, json.load(error)
 
 
-async def test_the_stations_answer_is_the_result_also_when_it_says_no(product, key, station16):
+async def test_the_stations_answer_is_the_result_and_rejected_is_a_problem(product, key, station16):
     assert await call(product, key, "CALL-16", "Reset", {"type": "Soft"}) == (
         200, {"result": {"status": "Accepted"}},
     )  # fmt: skip
-    assert await call(product, key, "call-16", "Reset", {"type": "Hard"}) == (
-        200, {"result": {"status": "Rejected"}},
-    )  # fmt: skip
+    status, document = await call(product, key, "call-16", "Reset", {"type": "Hard"})
+    assert (status, document["type"]) == (409, "/api/problems/station-refused/")
+    assert document["result"] == {"status": "Rejected"}
     assert await call(product, key, "CALL-16", "UnlockConnector", {"connectorId": 1}) == (
         200, {"result": {"status": "UnlockFailed"}},
     )  # fmt: skip

@@ -169,6 +169,7 @@ class ProblemSerializer(serializers.Serializer):
     description = serializers.CharField(required=False, help_text="call-error: the station's own words")
     details = serializers.JSONField(required=False, help_text="call-error: what the station added")
     version = serializers.CharField(required=False, help_text="The OCPP version the call was checked against")
+    result = serializers.JSONField(required=False, help_text="station-refused: the station's whole answer")
 
     def get_fields(self) -> dict[str, Any]:
         """The fields above and ``errors``, which a serializer cannot have as an attribute of its own."""
