@@ -4,14 +4,17 @@ import asyncio
 import logging
 import re
 import time
+from importlib import import_module
 from typing import Any
 
+from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
 from django.utils import translation
 
 from chargeportal.live.hints import GROUP
-from chargeportal.live.pages import Changes, LiveTopic, topic_named
+from chargeportal.live.pages import Changes, LiveTopic, is_anonymous, topic_named
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +31,8 @@ class LivePageConsumer(AsyncJsonWebsocketConsumer):
     """Sends the fragments of one topic: all of them on connect, the changed ones after each hint.
 
     Every half minute everything is rendered once more, so a lost hint heals by itself and ages on the
-    page stay true. A fragment that reads as it did when it was last sent is not sent again.
+    page stay true; whoever has logged out or may not see the page any more is shown out then. A
+    fragment that reads as it did when it was last sent is not sent again.
     """
 
     topic: LiveTopic
@@ -79,9 +83,33 @@ class LivePageConsumer(AsyncJsonWebsocketConsumer):
         self.wake.set()
 
     async def _refresh_for_ever(self) -> None:
-        while True:
+        may_stay = True
+        while may_stay:
             self._note(Changes(everything=True))
             await asyncio.sleep(REFRESH_S)
+            may_stay = await self._may_stay()
+        self.tasks[0].cancel()
+        await self.close(code=NOT_ALLOWED)
+
+    async def _may_stay(self) -> bool:
+        """Whether the person is still logged in, active and allowed to see the page."""
+        try:
+            if not is_anonymous(self.scope.get("user")):
+                self.scope["user"] = await self._person_now()
+                if is_anonymous(self.scope["user"]):
+                    return False
+            return await database_sync_to_async(self.topic.allows)(self.scope.get("user"), self.key)
+        except Exception:
+            logger.exception("Who watches %s %s could not be read again", self.topic.name, self.key)
+            return True  # nothing can be rendered either; the next round asks again
+
+    async def _person_now(self) -> Any:
+        """The user as the database has them now, nobody when their session has ended."""
+        session = self.scope.get("session")
+        if session is None:
+            return None
+        store = import_module(settings.SESSION_ENGINE).SessionStore
+        return await get_user({"session": store(session.session_key)})
 
     async def _send_for_ever(self) -> None:
         while await self.wake.wait():
