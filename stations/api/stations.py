@@ -139,7 +139,7 @@ class StationViewSet(viewsets.ReadOnlyModelViewSet):
         summary="Send an OCPP call",
         description=(
             "Checks the payload against the official schema of the OCPP version the station speaks, sends "
-            "the CALL, waits for the answer and returns its payload; Rejected is the problem station-refused. "
+            "the CALL, waits for the answer and returns its payload; Rejected is a problem document. "
             "You must be operator or technician at the station's operator. The call is in the audit trail."
         ),
         parameters=[_IDENTITY],
