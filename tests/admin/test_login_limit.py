@@ -1,9 +1,10 @@
 """Passwords cannot be guessed at the admin's door."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
-from pytest_django.fixtures import SettingsWrapper
 
 from accounts.models import User
 
@@ -26,7 +27,7 @@ def test_the_right_password_opens_the_admin() -> None:
     assert is_in(log_in("chief@limit.test", PASSWORD))
 
 
-def test_after_many_wrong_passwords_the_right_one_must_wait_too(settings: SettingsWrapper) -> None:
+def test_after_many_wrong_passwords_the_right_one_must_wait_too(settings: Any) -> None:
     settings.ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key"}
     User.objects.create_superuser("guessed@limit.test", PASSWORD)
     for number in range(6):

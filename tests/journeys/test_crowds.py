@@ -103,7 +103,8 @@ async def test_of_two_sockets_of_one_station_the_newer_stays(product: Product) -
     assert (await ask(newer, "Heartbeat", {}))["currentTime"]
     await newer.close()
     open_rows = product.rows(
-        "SELECT count(*) FROM stations_stationconnection c JOIN stations_chargingstation s ON s.id = c.station_id"
+        "SELECT count(*) FROM stations_stationconnection c"
+        " JOIN stations_chargingstation s ON s.id = c.station_id"
         " WHERE s.identity = 'CROWD-000' AND c.closed_at IS NULL"
     )
     assert open_rows[0][0] <= 1
