@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from asgiref.sync import sync_to_async
 from django.db import connection, transaction
 
 from stations.models import ChargingStation
-from stations.ocpp import dispatch, writer
+from stations.ocpp import dispatch, metrics, writer
 from stations.ocpp.dispatch import Received, StationRef
 from stations.ocpp.messages import EMPTY, Refused
 from stations.ocpp.rows import insert_rows, run_with_rows
@@ -191,6 +192,87 @@ async def test_a_deadlock_is_tried_again(running: writer.Writer, notes: Notes) -
     assert attempts == [1, 1]
 
 
+async def test_a_key_that_another_process_wrote_first_is_tried_again(
+    running: writer.Writer, notes: Notes
+) -> None:
+    """Handlers find what is stored already; only at the same moment they cannot see it yet."""
+    import psycopg
+
+    attempts = []
+
+    def overtaken(batch: Sequence[Received[Note]]) -> Sequence[Any]:
+        attempts.append(len(batch))
+        if len(attempts) == 1:
+            raise psycopg.errors.UniqueViolation("duplicate key")
+        return [EMPTY] * len(batch)
+
+    dispatch._owners[Note] = dispatch.Owner(overtaken, "bulk", 0)
+    assert await submit(running, "a") == [EMPTY]
+    assert attempts == [1, 1]
+
+
+async def test_a_locked_row_costs_its_own_message_alone_and_the_others_no_time(
+    notes: Notes, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LOCK_TIMEOUT", "500ms")
+    taken, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            insert_rows("notes", columns={"text": "text"}, rows=[{"text": "wanted"}])
+            taken.set()
+            release.wait(20)
+        connection.close()
+
+    holding = asyncio.create_task(asyncio.to_thread(hold))
+    await asyncio.to_thread(taken.wait, 5)
+    careful = writer.Writer(asyncio.get_running_loop())
+    texts = [f"note {number:03d}" for number in range(300)]
+    futures = [
+        careful.submit(received(number, text))
+        for number, text in enumerate([*texts[:150], "wanted", *texts[150:]], 1)
+    ]
+    careful.start()  # now, so that all are one batch
+    began = time.monotonic()
+    replies = [reply for reply, _ in await asyncio.wait_for(asyncio.gather(*futures), 20)]
+    assert time.monotonic() - began < 8  # halving would wait for the lock nine times
+    assert isinstance(replies.pop(150), Refused)
+    assert replies == [EMPTY] * 300
+    assert len([batch for batch in notes.batches if "wanted" in batch]) == 2
+    assert await asyncio.wait_for(careful.submit(received(1, "next")), 5) == (EMPTY, "")
+    release.set()
+    await holding
+    await asyncio.to_thread(careful.close)
+
+
+async def test_a_locked_table_is_waited_for(
+    notes: Notes, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a few are refused to find that out; the rest wait until the lock is gone."""
+    monkeypatch.setattr(writer, "LOCK_TIMEOUT", "200ms")
+    monkeypatch.setattr(writer, "SHORT_LOCK_TIMEOUT", "20ms")
+    taken = threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
+            taken.set()
+            time.sleep(0.5)
+        connection.close()
+
+    holding = asyncio.create_task(asyncio.to_thread(hold))
+    await asyncio.to_thread(taken.wait, 5)
+    patient = writer.Writer(asyncio.get_running_loop())
+    futures = [patient.submit(received(number, f"note {number:03d}")) for number in range(1, 101)]
+    patient.start()
+    replies = [reply for reply, _ in await asyncio.wait_for(asyncio.gather(*futures), 20)]
+    refused = [reply for reply in replies if isinstance(reply, Refused)]
+    assert writer.MAX_BLOCKED <= len(refused) <= 30
+    assert len(await sync_to_async(stored)()) == 100 - len(refused)
+    await holding
+    await asyncio.to_thread(patient.close)
+
+
 def test_many_rows_change_in_one_statement(transactional_db: None) -> None:
     stations = [ChargingStation.objects.create(identity=f"CP-{number}") for number in (1, 2, 3)]
     rows = [{"id": station.pk, "name": f"Station å {station.pk}"} for station in stations]
@@ -201,3 +283,12 @@ def test_many_rows_change_in_one_statement(transactional_db: None) -> None:
     )
     assert {number for (number,) in changed} == {station.pk for station in stations}
     assert set(ChargingStation.objects.values_list("name", flat=True)) == {row["name"] for row in rows}
+
+
+async def test_prometheus_learns_of_commits_and_failures(notes: Notes, running: writer.Writer) -> None:
+    counted = (metrics.COMMITTED.labels("bulk"), metrics.FAILED.labels("bulk"))
+    before = [counter._value.get() for counter in counted]
+    await submit(running, "fine")
+    await submit(running, "raise")
+    after = [counter._value.get() for counter in counted]
+    assert [now - old for now, old in zip(after, before, strict=True)] == [1, 1]
