@@ -9,9 +9,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 from chargeportal import __version__
@@ -31,44 +28,16 @@ from chargeportal.runtime.children import spawn, wait_until
 from chargeportal.runtime.postgres import PostgresFailed, PostgresServer
 from chargeportal.runtime.programs import Program
 from chargeportal.runtime.progress import failed, say, step
-from chargeportal.runtime.published import PROJECT_ROOT, publish_services, var_dir, withdraw_services
+from chargeportal.runtime.published import PROJECT_ROOT, publish_services, withdraw_services
 from chargeportal.runtime.valkey import ValkeyFailed, ValkeyServer
+from chargeportal.runtime.wishes import Wishes
 
 WATCH_S = 0.3
 STOP_PATIENCE_S = 10
 WEB_PATIENCE_S = 90
 #: A Ctrl-C may reach us several times, from the terminal and from make; a later one means "at once".
 ONE_KEYPRESS_S = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user asked for in the environment."""
-
-    var: Path
-    host: str
-    port: int
-    database_url: str | None
-    redis_url: str | None
-    demo: bool
-    web_processes: int
-
-    @classmethod
-    def from_environment(cls, env: Mapping[str, str]) -> Wishes:
-        """Return the wishes; raise CannotStart for a value that makes no sense."""
-        try:
-            port, web_processes = int(env.get("PORT") or 8000), int(env.get("WEB_PROCESSES") or 1)
-        except ValueError as error:
-            raise CannotStart(f"PORT and WEB_PROCESSES must be whole numbers: {error}") from error
-        return cls(
-            var=var_dir(),
-            host=env.get("HOST") or "127.0.0.1",
-            port=port,
-            database_url=env.get("DATABASE_URL") or None,
-            redis_url=env.get("REDIS_URL") or None,
-            demo=(env.get("DEMO") or "1").lower() not in {"0", "no", "off", "false"},
-            web_processes=max(1, web_processes),
-        )
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Supervisor:
@@ -97,7 +66,8 @@ class Supervisor:
         self._has_demo = self.wishes.demo and demo_is_in(database_url)
         self._start_web()
         self._start_workers()
-        self._print_welcome()
+        for line in welcome(wishes, has_demo=self._has_demo):
+            say(f"  {line}" if line else "")
 
     def watch(self) -> None:
         """Start again what ends; return only when the database is gone."""
@@ -248,21 +218,24 @@ class Supervisor:
             failed(str(error))
             time.sleep(programs.LONGEST_PAUSE_S / 6)
 
-    def _print_welcome(self) -> None:
-        address = page_address(self.wishes.host, self.wishes.port)
-        socket_address = address.replace("http://", "ws://")
-        say("")
-        say(f"  Driver portal      {address}")
-        say(f"  Operator admin     {address}admin/")
-        say(f"  API                {address}api/docs/")
-        say(f"  Charging stations  {socket_address}ocpp/<identity>")
-        if self._has_demo:
-            say("")
-            say("  Demo accounts      operator@demo.test   finance@demo.test   driver@demo.test")
-            say("  Password           charge-demo")
-            say("  Demo station       DEMO-AC-1, password charge-demo-station, id token DEMO0001")
-        say("")
-        say("  Ctrl-C stops everything.")
+
+def welcome(wishes: Wishes, *, has_demo: bool) -> list[str]:
+    """Return what is printed when everything runs: where to go, and who to be there."""
+    address = page_address(wishes.host, wishes.port)
+    lines = [
+        f"Driver portal      {address}",
+        f"Operator admin     {address}admin/",
+        f"API                {address}api/docs/",
+        f"Charging stations  {address.replace('http://', 'ws://')}ocpp/<identity>",
+    ]
+    if has_demo:
+        lines += [
+            "",
+            "Demo accounts      operator@demo.test   finance@demo.test   driver@demo.test",
+            "Password           charge-demo",
+            "Demo station       DEMO-AC-1, password charge-demo-station, id token DEMO0001",
+        ]
+    return ["", *lines, "", "Ctrl-C stops everything."]
 
 
 class PreparationFailed(RuntimeError):
@@ -271,35 +244,38 @@ class PreparationFailed(RuntimeError):
 
 def main() -> int:
     """Run the product until told to stop; return the exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, _interrupt)
-    code = 1
-    supervisor = None
+    supervisor, code = None, 1
     try:
         supervisor = Supervisor(Wishes.from_environment(os.environ))
         supervisor.start()
         supervisor.watch()
     except KeyboardInterrupt:
         code = 0
-        say("")
-        say("  Stopping …")
+        say("\n  Stopping …")
     except PreparationFailed:
         pass
     except (CannotStart, MissingBinary, PostgresFailed, ValkeyFailed) as error:
         failed(str(error))
+    _stop(supervisor)
+    if code == 0:
+        say("  Stopped.")
+    return code
+
+
+def _stop(supervisor: Supervisor | None) -> None:
+    """Leave nothing running; from now on another signal, a while later, means "at once"."""
     ignored_until_s = time.monotonic() + ONE_KEYPRESS_S
 
     def leave_now(_number: int, _frame: object) -> None:
         if time.monotonic() > ignored_until_s:
             os._exit(130)  # the children go with us
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, leave_now)
     if supervisor is not None:
         supervisor.stop()
-    if code == 0:
-        say("  Stopped.")
-    return code
 
 
 def _interrupt(_number: int, _frame: object) -> None:
