@@ -232,10 +232,10 @@ def _identify(session: ChargingSession, received: Received) -> None:
     verdict = authorization.judge_one(token.uid, now=received.received_at)
     session.id_token_uid = token.uid[:255]
     session.id_token_type = token.type[:20]
-    session.id_token = verdict.token
+    session.id_token_id = verdict.token_id
     session.authorization_status = verdict.status
-    if verdict.is_accepted and verdict.token is not None:
-        session.user = verdict.token.user
+    if verdict.is_accepted:
+        session.user_id = verdict.user_id
 
 
 def _register(message: AnyTransaction, context: str) -> float | None:
