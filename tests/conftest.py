@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.utils import translation
 
 
@@ -13,3 +14,14 @@ def _fresh_surroundings() -> Iterator[None]:
     cache.clear()
     with translation.override("en"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _empty_partitions(request: pytest.FixtureRequest) -> None:
+    """Leave a transactional test no samples and frames of others: Django empties only what it manages."""
+    marker = request.node.get_closest_marker("django_db")
+    by_marker = marker is not None and marker.kwargs.get("transaction", False)
+    if by_marker or "transactional_db" in request.fixturenames:
+        request.getfixturevalue("transactional_db")
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE charging_sessions_metersample, stations_ocppframe")
