@@ -9,7 +9,7 @@ from stations.models import ChargingStation
 def may_send(user: Any, station: ChargingStation, *, kind: str) -> bool:
     """Whether the person's role at the station's operator allows commands of this kind.
 
-    A station without a location is nobody's yet: the role at any operator does.
+    A station without a location has no operator: whoever may steer it needs the role at any of theirs.
     """
     if user.is_superuser:
         return True

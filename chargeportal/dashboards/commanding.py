@@ -8,23 +8,13 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from accounts.admin.base import person
-from accounts.backends import command_permission, organisations_allowing
 from chargeportal.dashboards import network
 from chargeportal.dashboards.command_forms import FORMS, NotSent
 from stations.command_words import COMMANDS
 from stations.commands import FINAL
-from stations.models import ChargingStation, StationCommand
+from stations.models import StationCommand
 from stations.presence import is_online
-
-
-def may_send(user: Any, station: ChargingStation, kind: str) -> bool:
-    """Whether the person may send this kind of command to this station."""
-    if user.is_superuser:
-        return True
-    if not ChargingStation.objects.steerable_by(user).filter(pk=station.pk).exists():
-        return False
-    allowed = organisations_allowing(user, command_permission(kind))
-    return bool(allowed) if station.location is None else station.location.operator_id in allowed
+from stations.steering import may_send
 
 
 def command_view(request: HttpRequest, station_id: int, kind: str) -> HttpResponse:
@@ -32,7 +22,7 @@ def command_view(request: HttpRequest, station_id: int, kind: str) -> HttpRespon
     station = get_object_or_404(network.stations_of(request.user).select_related("location"), pk=station_id)
     if kind not in FORMS:
         raise Http404
-    if not may_send(request.user, station, kind):
+    if not may_send(request.user, station, kind=kind):
         raise PermissionDenied
     form = FORMS[kind](
         request.POST if request.method == "POST" else None,

@@ -11,7 +11,6 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts.backends import organisations_allowing
-from chargeportal.dashboards.commanding import may_send
 from chargeportal.dashboards.load_chart import draw
 from chargeportal.dashboards.price_words import explain, periods
 from chargeportal.dashboards.session_words import flag_words, state_now
@@ -20,6 +19,7 @@ from sessions import clocks, curves, metering, ports, timeline
 from sessions.models import ChargingSession
 from sessions.overview import driver_label
 from stations.presence import is_online
+from stations.steering import may_send
 
 #: The parts of the page that are pushed, each a template with an element of its own.
 LIVE_PARTS = ("summary", "curve", "story", "price")
@@ -80,7 +80,7 @@ def live_context(session: ChargingSession, *, user: Any, now: dt.datetime) -> di
         "clocks": clocks.session_clocks(session, now=now),
         "timeline": timeline.timeline(session),
         "flags": [flag_words(flag) for flag in session.flags],
-        "may_stop": session.is_active and may_send(user, session.station, "remote_stop"),
+        "may_stop": session.is_active and may_send(user, session.station, kind="remote_stop"),
     }  # fmt: skip
 
 

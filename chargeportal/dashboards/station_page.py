@@ -11,7 +11,6 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from chargeportal.dashboards import network
-from chargeportal.dashboards.commanding import may_send
 from chargeportal.dashboards.network import Tile
 from chargeportal.dashboards.status_bars import StatusBar, status_bars
 from chargeportal.live.pages import Changes
@@ -19,6 +18,7 @@ from stations.admin.onboarding import connection_address
 from stations.command_words import COMMANDS, CommandWords
 from stations.models import ChargingStation, StationCommand, StationConnection
 from stations.presence import is_online
+from stations.steering import may_send
 
 #: The parts of the page that are pushed, each a template with an element of its own.
 LIVE_PARTS = ("state", "evses", "bars", "commands")
@@ -82,9 +82,9 @@ def live_context(station: ChargingStation, *, user: Any, now: dt.datetime) -> di
         "tiles": tiles_of(station, now=now),
         "bars": bars_of(station, now=now),
         "commands": recent_commands(station),
-        "may_start": may_send(user, station, "remote_start"),
-        "may_stop": may_send(user, station, "remote_stop"),
-        "may_unlock": may_send(user, station, "unlock_connector"),
+        "may_start": may_send(user, station, kind="remote_start"),
+        "may_stop": may_send(user, station, kind="remote_stop"),
+        "may_unlock": may_send(user, station, kind="unlock_connector"),
     }
 
 
