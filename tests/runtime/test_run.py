@@ -45,7 +45,7 @@ def start(home):
 
 
 def get_health(product: Running) -> dict:
-    with urllib.request.urlopen(f"http://127.0.0.1:{product.port}/healthz/", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{product.port}/healthz/", timeout=60) as answer:
         return json.load(answer)
 
 
