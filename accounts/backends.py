@@ -32,16 +32,56 @@ _SEE_SESSIONS = _permissions(
     "charging_sessions", ("chargingsession", "transactionevent", "unmatchedstop", "startrequest"), ("view",)
 )
 _SEE_PRICES = _permissions(
-    "billing", ("tariff", "tariffelement", "pricecomponent", "tariffassignment"), ("view",)
+    "billing",
+    (
+        "tariff",
+        "tariffelement",
+        "pricecomponent",
+        "tariffassignment",
+        "pricegroup",
+        "dynamicprice",
+        "spotprice",
+    ),
+    ("view",),
 )
 _SEE_BILLS = _permissions("billing", ("cdr", "cdrline"), ("view",))
+_SEE_CUSTOMERS = _permissions(
+    "billing",
+    ("billingaccount", "costcentre", "card", "invoice", "invoiceline", "invoicesettlement", "invoicedocument",
+     "payment", "refund", "guestcheckout", "wallet", "walletentry", "subscription", "subscriptionmonth", "plan",
+     "dunningcase", "dunningact"),
+    ("view",),
+)  # fmt: skip
+_SEE_BOOKS = _permissions(
+    "billing",
+    ("invoicerun", "invoicerunitem", "invoiceseries", "journalentry", "journalline", "ledgeraccount",
+     "ledgerperiod", "dispute", "webhookevent", "balancetransaction", "reconciliation", "sellerprofile",
+     "vatnumbercheck", "revenueshareagreement", "homechargingagreement", "payoutfile", "payout", "export",
+     "exportdownload", "exportschedule"),
+    ("view",),
+)  # fmt: skip
+_KEEP_BOOKS = (
+    _permissions(
+        "billing",
+        ("billingaccount", "costcentre", "sellerprofile", "plan", "subscription", "revenueshareagreement",
+         "homechargingagreement", "ledgeraccount", "ledgerperiod"),
+        _WRITE,
+    )
+    | _permissions("billing", ("exportschedule", "costcentre"), _ALL)
+    | _permissions("billing", ("invoicerun", "invoice", "refund", "export", "payoutfile"), ("add",))
+    | _permissions("billing", ("dunningcase", "reconciliation", "dispute", "wallet", "payoutfile"), ("change",))
+)  # fmt: skip
+_SEE_REVIEWS = _permissions("charging_sessions", ("sessionreview",), ("view",))
+_DECIDE_REVIEWS = _permissions("charging_sessions", ("sessionreview",), ("view", "change"))
 _SEE_PEOPLE = _permissions(
     "accounts", ("user", "membership", "organisation", "idtoken", "idtokengroup"), ("view",)
 )
 _KEEP_HARDWARE = _permissions("stations", ("chargingstation", "evse", "connector"), _WRITE)
 _KEEP_TARIFFS = _permissions(
-    "billing", ("tariff", "tariffelement", "pricecomponent", "tariffassignment"), _ALL
-)
+    "billing",
+    ("tariff", "tariffelement", "pricecomponent", "tariffassignment", "pricegroup", "dynamicprice"),
+    _ALL,
+) | _permissions("billing", ("spotprice",), ("view", "add"))
 _KEEP_TOKENS = _permissions("accounts", ("idtoken", "idtokengroup"), _WRITE)
 _OWN_KEYS = _permissions("accounts", ("apikey",), ("view", "add", "change"))
 
@@ -65,7 +105,7 @@ def _commands(kinds: Iterable[str]) -> frozenset[str]:
 
 _PERMISSIONS: dict[str, frozenset[str]] = {
     Role.OPERATOR: _SEE_HARDWARE | _SEE_FRAMES | _SEE_SESSIONS | _SEE_PRICES | _SEE_BILLS | _SEE_PEOPLE
-    | _OWN_KEYS | _KEEP_HARDWARE | _KEEP_TARIFFS | _KEEP_TOKENS
+    | _OWN_KEYS | _KEEP_HARDWARE | _KEEP_TARIFFS | _KEEP_TOKENS | _SEE_CUSTOMERS | _DECIDE_REVIEWS
     | _permissions("stations", ("location",), _ALL)
     | _permissions("stations", ("evse", "connector"), ("delete",))
     | _permissions("charging_sessions", ("unmatchedstop",), ("change",))
@@ -79,10 +119,10 @@ _PERMISSIONS: dict[str, frozenset[str]] = {
     | _permissions("accounts", ("idtoken",), ("view",))
     | _commands(ALL_COMMANDS),
     Role.FINANCE: _SEE_HARDWARE | _SEE_SESSIONS | _SEE_PRICES | _SEE_BILLS | _SEE_PEOPLE | _OWN_KEYS
-    | _KEEP_TARIFFS
+    | _KEEP_TARIFFS | _SEE_CUSTOMERS | _SEE_BOOKS | _KEEP_BOOKS | _DECIDE_REVIEWS
     | _permissions("charging_sessions", ("unmatchedstop",), ("change",)),
     Role.SUPPORT: _SEE_HARDWARE | _SEE_FRAMES | _SEE_SESSIONS | _SEE_PRICES | _SEE_BILLS | _SEE_PEOPLE
-    | _OWN_KEYS
+    | _OWN_KEYS | _SEE_CUSTOMERS | _SEE_REVIEWS
     | _permissions("accounts", ("idtoken",), ("change",))
     | _commands(FIRST_LINE_COMMANDS),
 }  # fmt: skip

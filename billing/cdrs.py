@@ -6,6 +6,8 @@ import logging
 from django.db import transaction
 
 from billing import rating
+from billing.customers import operator_id_of, payer_of
+from billing.ledger import postings
 from billing.models import Cdr, CdrLine
 from billing.pricing import RatedNow, rate_until
 from chargeportal.live import hints
@@ -29,7 +31,7 @@ def rate_session(session_id: int, *, now: dt.datetime) -> Cdr | None:
             .select_related("station__location", "evse")
             .get(pk=session_id)
         )
-        existing = Cdr.objects.filter(session=session).first()
+        existing = Cdr.objects.current().filter(session=session).first()
         if existing is not None or not is_ratable(session):
             return existing
         try:
@@ -52,7 +54,7 @@ def is_ratable(session: ChargingSession) -> bool:
 def unrated_session_ids(*, most: int) -> list[int]:
     """Sessions that should have a CDR and have none, oldest first."""
     waiting = ChargingSession.objects.filter(
-        state=ChargingSession.State.ENDED, held_reason="", energy_wh__isnull=False, cdr__isnull=True
+        state=ChargingSession.State.ENDED, held_reason="", energy_wh__isnull=False, cdrs__isnull=True
     )
     return list(waiting.order_by("ended_at").values_list("pk", flat=True)[:most])
 
@@ -60,8 +62,12 @@ def unrated_session_ids(*, most: int) -> list[int]:
 def _store(session: ChargingSession, rated: RatedNow, *, now: dt.datetime) -> Cdr:
     if session.energy_wh is None or session.ended_at is None:
         raise ValueError(f"Session {session.pk} has not been settled")
+    payer = payer_of(session)
     cdr = Cdr.objects.create(
         session=session,
+        operator_id=operator_id_of(session),
+        account=payer.account,
+        payment_kind=payer.payment_kind,
         tariff=rated.tariff,
         currency=rated.currency,
         total_excl_vat=rated.total("amount_excl_vat"),
@@ -102,4 +108,5 @@ def _store(session: ChargingSession, rated: RatedNow, *, now: dt.datetime) -> Cd
         )
         for position, line in enumerate(rated.lines, start=1)
     )
+    postings.cdr_rated(cdr)
     return cdr

@@ -44,7 +44,8 @@ class SessionPricing:
 
     def price(self, session: ChargingSession, *, now: dt.datetime) -> Price | None:
         """The CDR's price when there is one, else as if it ended ``now``; None where nothing costs."""
-        cdr = Cdr.objects.filter(session=session).select_related("tariff").prefetch_related("lines").first()
+        current = Cdr.objects.current().filter(session=session)
+        cdr = current.select_related("tariff").prefetch_related("lines").first()
         if cdr is not None:
             return price_of_cdr(cdr)
         rated = rate_until(session, now=now)
@@ -52,9 +53,8 @@ class SessionPricing:
 
     def totals(self, session_ids: list[int]) -> dict[int, tuple[Decimal, str]]:
         """(total including VAT, currency) of those sessions that have a CDR, in one query."""
-        rows = Cdr.objects.filter(session__in=session_ids).values_list(
-            "session", "total_incl_vat", "currency"
-        )
+        current = Cdr.objects.current().filter(session__in=session_ids)
+        rows = current.values_list("session", "total_incl_vat", "currency")
         return {session_id: (total, currency) for session_id, total, currency in rows}
 
 

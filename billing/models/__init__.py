@@ -1,6 +1,88 @@
-"""Prices and what was charged by them."""
+"""Prices, what was charged by them, and the money that follows."""
 
-from billing.models.cdrs import Cdr, CdrLine
-from billing.models.tariffs import PriceComponent, Tariff, TariffAssignment, TariffElement
+from billing.models.accounts import BillingAccount, CostCentre, SellerProfile, VatNumberCheck
+from billing.models.cdrs import Cdr, CdrLine, PaymentKind
+from billing.models.dunning import DunningAct, DunningCase
+from billing.models.exports import Export, ExportDownload, ExportKind, ExportSchedule
+from billing.models.invoices import (
+    BilledCdr,
+    Invoice,
+    InvoiceDocument,
+    InvoiceLine,
+    InvoiceRun,
+    InvoiceRunItem,
+    InvoiceSeries,
+    InvoiceSettlement,
+    InvoiceVat,
+)
+from billing.models.ledger import JournalEntry, JournalLine, LedgerAccount, LedgerPeriod
+from billing.models.payments import (
+    BalanceTransaction,
+    Card,
+    Dispute,
+    GuestCheckout,
+    Payment,
+    Reconciliation,
+    Refund,
+    StripeCustomer,
+    WebhookEvent,
+)
+from billing.models.prepaid import Plan, Subscription, SubscriptionMonth, Wallet, WalletEntry
+from billing.models.settlements import HomeChargingAgreement, Payout, PayoutFile, RevenueShareAgreement
+from billing.models.spot import BiddingArea, DynamicPrice, SpotPrice
+from billing.models.tariffs import PriceComponent, PriceGroup, Tariff, TariffAssignment, TariffElement
 
-__all__ = ["Cdr", "CdrLine", "PriceComponent", "Tariff", "TariffAssignment", "TariffElement"]
+__all__ = [
+    "BalanceTransaction",
+    "BiddingArea",
+    "BilledCdr",
+    "BillingAccount",
+    "Card",
+    "Cdr",
+    "CdrLine",
+    "CostCentre",
+    "Dispute",
+    "DunningAct",
+    "DunningCase",
+    "DynamicPrice",
+    "Export",
+    "ExportDownload",
+    "ExportKind",
+    "ExportSchedule",
+    "GuestCheckout",
+    "HomeChargingAgreement",
+    "Invoice",
+    "InvoiceDocument",
+    "InvoiceLine",
+    "InvoiceRun",
+    "InvoiceRunItem",
+    "InvoiceSeries",
+    "InvoiceSettlement",
+    "InvoiceVat",
+    "JournalEntry",
+    "JournalLine",
+    "LedgerAccount",
+    "LedgerPeriod",
+    "Payment",
+    "PaymentKind",
+    "Payout",
+    "PayoutFile",
+    "Plan",
+    "PriceComponent",
+    "PriceGroup",
+    "Reconciliation",
+    "Refund",
+    "RevenueShareAgreement",
+    "SellerProfile",
+    "SpotPrice",
+    "StripeCustomer",
+    "Subscription",
+    "SubscriptionMonth",
+    "Tariff",
+    "TariffAssignment",
+    "TariffElement",
+    "VatNumberCheck",
+    "Wallet",
+    "WalletEntry",
+    "WebhookEvent",
+]

@@ -6,7 +6,9 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from billing.models.tariffs import Tariff
+from accounts.models import Organisation
+from billing.models.accounts import BillingAccount
+from billing.models.tariffs import PriceGroup, Tariff
 from sessions.models import ChargingSession
 
 
@@ -19,18 +21,68 @@ class CdrQuerySet(models.QuerySet["Cdr"]):
             return self
         return self.filter(session__in=ChargingSession.objects.visible_to(user).values("pk"))
 
+    def current(self) -> "CdrQuerySet":
+        """Those that hold: neither credits nor credited."""
+        return self.filter(credits__isnull=True, credited_by__isnull=True)
+
+
+class PaymentKind(models.TextChoices):
+    """How a session is paid for."""
+
+    INVOICE = "invoice", _("invoice")
+    CARD = "card", _("card")
+    WALLET = "wallet", _("wallet")
+    GUEST = "guest", _("guest, by card")
+    NONE = "none", _("nobody pays")
+
 
 class Cdr(models.Model):
-    """The priced record of one ended session.
+    """The priced record of one ended session, or the credit of one.
 
-    The database refuses updates and deletes, and a total that is not the sum of its lines. The tariff,
-    the time zone and the measured periods it was rated with are kept with it, so it can be explained
-    and re-rated for ever.
+    The last of a session's records holds; a credit has the negative amounts of the one it credits. The
+    database refuses updates and deletes, and a total that is not the sum of its lines. The tariff, the
+    time zone and the measured periods it was rated with are kept with it, so it can be explained and
+    re-rated for ever.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    session = models.OneToOneField(
-        ChargingSession, models.PROTECT, related_name="cdr", verbose_name=_("charging session")
+    session = models.ForeignKey(
+        ChargingSession, models.PROTECT, related_name="cdrs", verbose_name=_("charging session")
+    )
+    sequence = models.PositiveSmallIntegerField(
+        _("sequence"), default=1, help_text=_("odd: a charge, even: the credit of the one before")
+    )
+    credits = models.OneToOneField(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="credited_by",
+        verbose_name=_("credits"),
+    )
+    remark = models.CharField(_("remark"), max_length=200, blank=True)
+    operator = models.ForeignKey(
+        Organisation, models.PROTECT, null=True, related_name="cdrs", verbose_name=_("operator")
+    )
+    account = models.ForeignKey(
+        BillingAccount,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="cdrs",
+        verbose_name=_("customer account"),
+        help_text=_("empty: a guest, or nobody is known to pay"),
+    )
+    payment_kind = models.CharField(
+        _("paid by"), max_length=10, choices=PaymentKind.choices, default=PaymentKind.NONE
+    )
+    price_group = models.ForeignKey(
+        PriceGroup,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="cdrs",
+        verbose_name=_("price group"),
     )
     tariff = models.ForeignKey(
         Tariff,
@@ -45,13 +97,18 @@ class Cdr(models.Model):
     total_vat = models.DecimalField(_("VAT"), max_digits=12, decimal_places=2)
     total_incl_vat = models.DecimalField(_("total"), max_digits=12, decimal_places=2)
     energy_wh = models.DecimalField(_("energy (Wh)"), max_digits=14, decimal_places=3)
-    charging_s = models.PositiveIntegerField(_("charging time (s)"))
-    parking_s = models.PositiveIntegerField(_("parking time (s)"))
+    charging_s = models.IntegerField(_("charging time (s)"))
+    parking_s = models.IntegerField(_("parking time (s)"))
     started_at = models.DateTimeField(_("started"))
     ended_at = models.DateTimeField(_("ended"))
     time_zone = models.CharField(_("time zone"), max_length=60)
     tariff_snapshot = models.JSONField(_("tariff as rated"), null=True)
     periods_snapshot = models.JSONField(_("measured periods as rated"))
+    evidence = models.JSONField(
+        _("evidence"),
+        default=dict,
+        help_text=_("day-ahead prices used, why this tariff, warnings of the rating"),
+    )
     rated_at = models.DateTimeField(_("rated"))
 
     objects = CdrQuerySet.as_manager()
@@ -68,9 +125,22 @@ class Cdr(models.Model):
             models.CheckConstraint(
                 condition=models.Q(ended_at__gte=models.F("started_at")), name="cdr_period_ordered"
             ),
-            models.CheckConstraint(condition=models.Q(energy_wh__gte=0), name="cdr_energy_not_negative"),
+            models.UniqueConstraint(fields=("session", "sequence"), name="cdr_sequence_unique"),
+            models.CheckConstraint(
+                condition=models.Q(energy_wh__gte=0) | models.Q(credits__isnull=False),
+                name="cdr_energy_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(sequence__in=range(1, 200, 2), credits__isnull=True)
+                | models.Q(sequence__in=range(2, 200, 2), credits__isnull=False),
+                name="cdr_credit_follows_its_charge",
+            ),
         )
-        indexes = (models.Index(fields=("-ended_at",), name="cdr_by_end"),)
+        indexes = (
+            models.Index(fields=("-ended_at",), name="cdr_by_end"),
+            models.Index(fields=("account", "ended_at"), name="cdr_by_account"),
+            models.Index(fields=("operator", "ended_at"), name="cdr_by_operator"),
+        )
 
     def __str__(self) -> str:
         return f"{self.total_incl_vat} {self.currency}"

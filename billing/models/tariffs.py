@@ -4,6 +4,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -23,8 +24,55 @@ class TariffQuerySet(models.QuerySet["Tariff"]):
         return self.filter(operator__in=access.organisations_with(user, access.NETWORK_ROLES))
 
 
+class PriceGroup(models.Model):
+    """Customers who get a price of their own: a contract, a fleet, a host's own staff."""
+
+    class Kind(models.TextChoices):
+        CONTRACT = "contract", _("contract customers")
+        FLEET = "fleet", _("fleet")
+        HOST_STAFF = "host_staff", _("host's own staff")
+        SUBSCRIBERS = "subscribers", _("subscribers")
+
+    operator = models.ForeignKey(
+        Organisation, models.PROTECT, related_name="price_groups", verbose_name=_("operator")
+    )
+    name = models.CharField(_("name"), max_length=80)
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices, default=Kind.CONTRACT)
+    rank = models.PositiveSmallIntegerField(
+        _("rank"), default=100, help_text=_("of several groups a driver is in, the lowest rank comes first")
+    )
+    users = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="price_groups", verbose_name=_("people")
+    )
+    organisations = models.ManyToManyField(
+        Organisation,
+        blank=True,
+        related_name="member_of_price_groups",
+        verbose_name=_("organisations"),
+        help_text=_("their members, and whoever charges with their id tokens"),
+    )
+
+    class Meta:
+        verbose_name = _("price group")
+        verbose_name_plural = _("price groups")
+        ordering = ("rank", "name")
+        constraints = (models.UniqueConstraint(fields=("operator", "name"), name="price_group_name_unique"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Tariff(models.Model):
-    """One price list; which EVSE it holds for is told by ``TariffAssignment``."""
+    """One version of a price list; which EVSE and whom it holds for is told by ``TariffAssignment``.
+
+    A published version is never edited: a change is a new version that replaces it from a given time.
+    """
+
+    class Type(models.TextChoices):
+        """TariffType of OCPI, those that we use."""
+
+        AD_HOC_PAYMENT = "AD_HOC_PAYMENT", _("public, without contract (ad hoc)")
+        REGULAR = "REGULAR", _("with an account")
 
     class TaxIncluded(models.TextChoices):
         YES = "YES", _("prices include VAT")
@@ -40,6 +88,32 @@ class Tariff(models.Model):
         limit_choices_to={"kind": Organisation.Kind.OPERATOR},
     )
     name = models.CharField(_("name"), max_length=80)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    replaces = models.OneToOneField(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="replaced_by",
+        verbose_name=_("replaces"),
+    )
+    published_at = models.DateTimeField(
+        _("published"), null=True, blank=True, help_text=_("from then on it is never edited")
+    )
+    type = models.CharField(_("type"), max_length=16, choices=Type.choices, default=Type.REGULAR)
+    idle_grace_minutes = models.PositiveSmallIntegerField(
+        _("idle minutes free of charge"),
+        default=0,
+        help_text=_("after charging, before the parking fee begins"),
+    )
+    day_cap = models.DecimalField(
+        _("highest price per driver and day, including VAT"),
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0))],
+    )
     currency = models.CharField(_("currency"), max_length=3, default="SEK")
     tax_included = models.CharField(
         _("VAT"), max_length=3, choices=TaxIncluded.choices, default=TaxIncluded.YES
@@ -54,9 +128,11 @@ class Tariff(models.Model):
     class Meta:
         verbose_name = _("tariff")
         verbose_name_plural = _("tariffs")
-        ordering = ("name",)
+        ordering = ("name", "-version")
         constraints = (
-            models.UniqueConstraint(fields=("operator", "name"), name="tariff_name_unique_per_operator"),
+            models.UniqueConstraint(
+                fields=("operator", "name", "version"), name="tariff_version_unique_per_operator"
+            ),
             models.CheckConstraint(
                 condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="tariff_currency_iso_4217"
             ),
@@ -187,6 +263,15 @@ class TariffAssignment(models.Model):
     )
     evse = models.ForeignKey(
         Evse, models.CASCADE, null=True, blank=True, related_name="tariff_assignments", verbose_name=_("EVSE")
+    )
+    price_group = models.ForeignKey(
+        PriceGroup,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="tariff_assignments",
+        verbose_name=_("price group"),
+        help_text=_("empty: everybody"),
     )
     valid_from = models.DateTimeField(_("valid from"))
     valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)

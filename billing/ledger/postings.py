@@ -1,0 +1,168 @@
+"""What each money event means in the books.
+
+A CDR earns its net amount (unbilled); the invoice or receipt turns it into a receivable and brings the
+VAT; payments, wallets, credit notes and losses lessen the receivable. VAT is posted with the document
+that states it, so reverse charge is known by then.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from billing.ledger.posting import Event, Posting, post
+from billing.models import (
+    Cdr,
+    CdrLine,
+    Dispute,
+    Invoice,
+    InvoiceLine,
+    InvoiceSettlement,
+    JournalEntry,
+    LedgerAccount,
+    WalletEntry,
+)
+
+Role = LedgerAccount.Role
+
+SUBSCRIPTION = "SUBSCRIPTION"
+HOST_FEE = "HOST_FEE"
+
+_SALES = {
+    Decimal("0.25"): Role.SALES,
+    Decimal("0.12"): Role.SALES_REDUCED_12,
+    Decimal("0.06"): Role.SALES_REDUCED_6,
+}
+_VAT = {Decimal("0.25"): Role.VAT_25, Decimal("0.12"): Role.VAT_12, Decimal("0.06"): Role.VAT_6}
+_PAID_FROM = {
+    InvoiceSettlement.Kind.PAYMENT: Role.CARD_CLEARING,
+    InvoiceSettlement.Kind.REFUND: Role.CARD_CLEARING,
+    InvoiceSettlement.Kind.BANK: Role.BANK,
+    InvoiceSettlement.Kind.WALLET: Role.WALLET,
+    InvoiceSettlement.Kind.WRITE_OFF: Role.BAD_DEBT,
+}
+
+
+def local_date(at: dt.datetime, time_zone: str = "Europe/Stockholm") -> dt.date:
+    """The calendar day of an instant where the books are kept."""
+    return at.astimezone(ZoneInfo(time_zone)).date()
+
+
+def sales_role(vat_rate: Decimal | None) -> str:
+    """The role of the income account for a VAT rate."""
+    return _SALES.get(vat_rate.normalize() if vat_rate is not None else Decimal(0), Role.SALES_NO_VAT)
+
+
+def cdr_rated(cdr: Cdr) -> JournalEntry | None:
+    """The CDR's net amount is earned and not billed yet; a credit takes back what it credits."""
+    if cdr.operator_id is None:
+        return None
+    location_id = cdr.session.station.location_id
+    earned: dict[str, Decimal] = defaultdict(Decimal)
+    for line in cdr.lines.all():
+        earned[sales_role(line.vat_rate)] += line.amount_excl_vat
+    lines = [Posting(role, -amount, location_id) for role, amount in earned.items()]
+    lines.append(Posting(Role.UNBILLED, sum(earned.values(), Decimal(0)), location_id))
+    return post(
+        Event(
+            cdr.operator_id, f"cdr:{cdr.pk}", "cdr", local_date(cdr.ended_at, cdr.time_zone),
+            f"Laddsession {cdr.session.public_id}", cdr.currency, str(cdr.public_id),
+        ),
+        lines,
+    )  # fmt: skip
+
+
+def invoice_issued(invoice: Invoice) -> JournalEntry | None:
+    """An invoice, receipt or credit note has become a receivable, with its VAT."""
+    lines = [Posting(Role.RECEIVABLE, invoice.payable), Posting(Role.ROUNDING, -invoice.rounding)]
+    lines += [
+        Posting(_VAT.get(total.rate.normalize(), Role.VAT_25), -total.vat)
+        for total in invoice.vat_totals.all()
+    ]
+    for line in invoice.lines.all():
+        lines.extend(_turned(invoice, line))
+    return post(
+        Event(
+            invoice.operator_id, f"invoice:{invoice.pk}", invoice.kind, invoice.invoice_date,
+            f"{invoice.get_kind_display()} {invoice.full_number}", invoice.currency, invoice.full_number,
+        ),
+        _merged(lines),
+    )  # fmt: skip
+
+
+def invoice_settled(settlement: InvoiceSettlement) -> JournalEntry | None:
+    """Something has lessened what is open on an invoice; a credit note has posted itself already."""
+    role = _PAID_FROM.get(InvoiceSettlement.Kind(settlement.kind))
+    if role is None:
+        return None
+    invoice = settlement.invoice
+    return post(
+        Event(
+            invoice.operator_id, f"settlement:{settlement.key}", settlement.kind,
+            local_date(settlement.settled_at), f"{settlement.get_kind_display()} {invoice.full_number}",
+            invoice.currency, settlement.reference or invoice.full_number,
+        ),
+        [Posting(role, settlement.amount), Posting(Role.RECEIVABLE, -settlement.amount)],
+    )  # fmt: skip
+
+
+def wallet_moved(entry: WalletEntry) -> JournalEntry | None:
+    """A top-up, or money paid back from a wallet; what a wallet pays for is posted with the settlement."""
+    other = {
+        WalletEntry.Kind.TOP_UP: Role.CARD_CLEARING,
+        WalletEntry.Kind.REFUND: Role.CARD_CLEARING,
+        WalletEntry.Kind.ADJUSTMENT: Role.FEES,
+    }.get(WalletEntry.Kind(entry.kind))
+    if other is None:
+        return None
+    account = entry.wallet.account
+    return post(
+        Event(
+            account.operator_id, f"wallet:{entry.key}", f"wallet_{entry.kind}", local_date(entry.created_at),
+            f"{entry.get_kind_display()} {account.number}", entry.wallet.currency, account.number,
+        ),
+        [Posting(other, entry.amount), Posting(Role.WALLET, -entry.amount)],
+    )  # fmt: skip
+
+
+def dispute_moved(dispute: Dispute, *, outcome: str, at: dt.datetime) -> JournalEntry | None:
+    """A contested amount has left the balance (`opened`), come back (`won`) or is lost (`lost`)."""
+    debit, credit = {
+        "opened": (Role.DISPUTED, Role.CARD_CLEARING),
+        "won": (Role.CARD_CLEARING, Role.DISPUTED),
+        "lost": (Role.BAD_DEBT, Role.DISPUTED),
+    }[outcome]
+    payment = dispute.payment
+    return post(
+        Event(
+            payment.operator_id, f"dispute:{dispute.stripe_id}:{outcome}", "dispute", local_date(at),
+            f"Omtvistad betalning {dispute.stripe_id}", payment.currency, dispute.stripe_id,
+        ),
+        [Posting(debit, dispute.amount), Posting(credit, -dispute.amount)],
+    )  # fmt: skip
+
+
+def _turned(invoice: Invoice, line: InvoiceLine) -> list[Posting]:
+    """The other side of a receivable: what was unbilled, a fee, or a fee paid in advance."""
+    net, location_id = line.net, line.location_id
+    if line.cdr_id is None:
+        role = Role.DEFERRED if line.dimension == SUBSCRIPTION else Role.FEES
+        return [Posting(role, -net, location_id)]
+    lines = [Posting(Role.UNBILLED, -net, location_id)]
+    if invoice.is_reverse_charge:
+        original = sales_role(_original_rate(line))
+        lines += [Posting(original, net, location_id), Posting(Role.SALES_REVERSE, -net, location_id)]
+    return lines
+
+
+def _original_rate(line: InvoiceLine) -> Decimal | None:
+    """The rate the CDR's line was rated with: reverse charge leaves none on the invoice's line."""
+    rated = CdrLine.objects.filter(cdr=line.cdr_id, dimension=line.dimension).first()
+    return rated.vat_rate if rated else None
+
+
+def _merged(lines: list[Posting]) -> list[Posting]:
+    sums: dict[tuple[str, int | None], Decimal] = defaultdict(Decimal)
+    for line in lines:
+        sums[line.role, line.location_id] += line.amount
+    return [Posting(role, amount, location_id) for (role, location_id), amount in sums.items()]
