@@ -48,8 +48,8 @@ _SEE_BILLS = _permissions("billing", ("cdr", "cdrline"), ("view",))
 _SEE_CUSTOMERS = _permissions(
     "billing",
     ("billingaccount", "costcentre", "card", "invoice", "invoiceline", "invoicesettlement", "invoicedocument",
-     "payment", "refund", "guestcheckout", "wallet", "walletentry", "subscription", "subscriptionmonth", "plan",
-     "dunningcase", "dunningact"),
+     "payment", "refund", "guestcheckout", "wallet", "walletentry", "subscription", "subscriptionmonth",
+     "plan", "dunningcase", "dunningact"),
     ("view",),
 )  # fmt: skip
 _SEE_BOOKS = _permissions(
@@ -69,7 +69,9 @@ _KEEP_BOOKS = (
     )
     | _permissions("billing", ("exportschedule", "costcentre"), _ALL)
     | _permissions("billing", ("invoicerun", "invoice", "refund", "export", "payoutfile"), ("add",))
-    | _permissions("billing", ("dunningcase", "reconciliation", "dispute", "wallet", "payoutfile"), ("change",))
+    | _permissions(
+        "billing", ("dunningcase", "reconciliation", "dispute", "wallet", "payoutfile"), ("change",)
+    )
 )  # fmt: skip
 _SEE_REVIEWS = _permissions("charging_sessions", ("sessionreview",), ("view",))
 _DECIDE_REVIEWS = _permissions("charging_sessions", ("sessionreview",), ("view", "change"))
