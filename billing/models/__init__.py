@@ -2,7 +2,7 @@
 
 from billing.models.accounts import BillingAccount, CostCentre, SellerProfile, VatNumberCheck
 from billing.models.cdrs import Cdr, CdrLine, PaymentKind
-from billing.models.dunning import DunningAct, DunningCase
+from billing.models.dunning import DunningAct, DunningCase, DunningPolicy
 from billing.models.exports import Export, ExportDownload, ExportKind, ExportSchedule
 from billing.models.invoices import (
     BilledCdr,
@@ -29,6 +29,7 @@ from billing.models.payments import (
 )
 from billing.models.prepaid import Plan, Subscription, SubscriptionMonth, Wallet, WalletEntry
 from billing.models.settlements import HomeChargingAgreement, Payout, PayoutFile, RevenueShareAgreement
+from billing.models.simulations import TariffSimulation
 from billing.models.spot import BiddingArea, DynamicPrice, SpotPrice
 from billing.models.tariffs import PriceComponent, PriceGroup, Tariff, TariffAssignment, TariffElement
 
@@ -44,6 +45,7 @@ __all__ = [
     "Dispute",
     "DunningAct",
     "DunningCase",
+    "DunningPolicy",
     "DynamicPrice",
     "Export",
     "ExportDownload",
@@ -81,6 +83,7 @@ __all__ = [
     "Tariff",
     "TariffAssignment",
     "TariffElement",
+    "TariffSimulation",
     "VatNumberCheck",
     "Wallet",
     "WalletEntry",

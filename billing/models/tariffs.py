@@ -24,6 +24,16 @@ class TariffQuerySet(models.QuerySet["Tariff"]):
         return self.filter(operator__in=access.organisations_with(user, access.NETWORK_ROLES))
 
 
+class PriceGroupQuerySet(models.QuerySet["PriceGroup"]):
+    """Price groups, by who may see them."""
+
+    def visible_to(self, user: Any) -> "PriceGroupQuerySet":
+        """Those of the operators on whose staff the person is."""
+        if getattr(user, "is_superuser", False):
+            return self
+        return self.filter(operator__in=access.organisations_with(user, access.NETWORK_ROLES))
+
+
 class PriceGroup(models.Model):
     """Customers who get a price of their own: a contract, a fleet, a host's own staff."""
 
@@ -51,6 +61,8 @@ class PriceGroup(models.Model):
         verbose_name=_("organisations"),
         help_text=_("their members, and whoever charges with their id tokens"),
     )
+
+    objects = PriceGroupQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("price group")
