@@ -1,4 +1,4 @@
-"""What past sessions would have cost by another tariff: asked for by a person, worked out in the background."""
+"""What past sessions would have cost by another tariff, worked out in the background."""
 
 import uuid
 from typing import Any
