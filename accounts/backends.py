@@ -57,14 +57,14 @@ _SEE_BOOKS = _permissions(
     ("invoicerun", "invoicerunitem", "invoiceseries", "journalentry", "journalline", "ledgeraccount",
      "ledgerperiod", "dispute", "webhookevent", "balancetransaction", "reconciliation", "sellerprofile",
      "vatnumbercheck", "revenueshareagreement", "homechargingagreement", "payoutfile", "payout", "export",
-     "exportdownload", "exportschedule"),
+     "exportdownload", "exportschedule", "dunningpolicy"),
     ("view",),
 )  # fmt: skip
 _KEEP_BOOKS = (
     _permissions(
         "billing",
         ("billingaccount", "costcentre", "sellerprofile", "plan", "subscription", "revenueshareagreement",
-         "homechargingagreement", "ledgeraccount", "ledgerperiod"),
+         "homechargingagreement", "ledgeraccount", "ledgerperiod", "dunningpolicy"),
         _WRITE,
     )
     | _permissions("billing", ("exportschedule", "costcentre"), _ALL)

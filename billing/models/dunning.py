@@ -6,8 +6,63 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts import access
+from accounts.models import Organisation
 from billing.models.accounts import BillingAccount
 from billing.models.invoices import Invoice
+from billing.models.ledger import OfOperatorQuerySet
+
+
+def default_retry_days() -> list[int]:
+    """A declined card is tried again after one, three and seven days."""
+    return [1, 3, 7]
+
+
+class DunningPolicy(models.Model):
+    """How an operator goes about money that did not come. Days count from the due date.
+
+    For a declined card they count from the day it was declined. An empty number leaves the step out.
+    """
+
+    operator = models.OneToOneField(
+        Organisation, models.PROTECT, related_name="dunning_policy", verbose_name=_("operator")
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    retry_days = models.JSONField(
+        _("try a declined card again after (days)"), default=default_retry_days, blank=True
+    )
+    reminder_days = models.PositiveSmallIntegerField(
+        _("first reminder (days)"), null=True, blank=True, default=5
+    )
+    second_reminder_days = models.PositiveSmallIntegerField(
+        _("second reminder (days)"), null=True, blank=True, default=15
+    )
+    block_days = models.PositiveSmallIntegerField(
+        _("block charging (days)"), null=True, blank=True, default=20
+    )
+    collection_days = models.PositiveSmallIntegerField(
+        _("hand over to collection (days)"), null=True, blank=True, default=35
+    )
+    reminder_fee = models.DecimalField(
+        _("reminder fee"),
+        max_digits=8,
+        decimal_places=2,
+        default=0,
+        help_text=_("asked for with the second reminder; 0: none. The law allows 60 kr if it was agreed on"),
+    )
+
+    objects = OfOperatorQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("dunning policy")
+        verbose_name_plural = _("dunning policies")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(reminder_fee__gte=0), name="dunning_policy_fee_not_negative"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.operator}"
 
 
 class DunningCaseQuerySet(models.QuerySet["DunningCase"]):
