@@ -86,5 +86,5 @@ DROP FUNCTION billing_refuse_published(bigint);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0006_dunning_policy")]
+    dependencies = [("billing", "0005_tariff_simulations")]
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]
