@@ -20,5 +20,5 @@ BACKWARD = FORWARD.replace("    PERFORM pg_advisory_xact_lock_shared(7311, NEW.o
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0007_dunning_policy")]
+    dependencies = [("billing", "0007_published_tariffs")]
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]
