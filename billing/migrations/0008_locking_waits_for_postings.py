@@ -20,5 +20,5 @@ BACKWARD = FORWARD.replace("    PERFORM pg_advisory_xact_lock_shared(7311, NEW.o
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0007_published_tariffs")]
+    dependencies = [("billing", "0007_dunning_policy")]
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_audit_is_immutable'),
-        ('billing', '0005_tariff_simulations'),
+        ('billing', '0006_published_tariffs'),
     ]
 
     operations = [
