@@ -91,7 +91,7 @@ class Product:
     def stop(self) -> None:
         """No process is left."""
         for process in self.processes.values():
-            children.stop(process, with_signal=signal.SIGTERM, patience_s=15)
+            children.stop(process, with_signal=signal.SIGTERM, patience_s=60)
 
     def _start(self, name: str, command: list[str], *, pass_fds: tuple[int, ...] = ()) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -106,7 +106,7 @@ class Product:
             # 503 is an answer too: this product may run without a worker
             with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
                 try:
-                    urllib.request.urlopen(f"{self.url}/healthz/", timeout=2).close()  # noqa: S310 - our own address
+                    urllib.request.urlopen(f"{self.url}/healthz/", timeout=30).close()  # noqa: S310 - our own address
                 except urllib.error.HTTPError as error:
                     error.close()
                 return

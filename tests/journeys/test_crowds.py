@@ -99,7 +99,7 @@ async def test_of_two_sockets_of_one_station_the_newer_stays(product: Product) -
     older = await open_socket(product, 0)
     await ask(older, "BootNotification", BOOT)
     newer = await open_socket(product, 0)
-    await asyncio.wait_for(older.wait_closed(), 10)
+    await asyncio.wait_for(older.wait_closed(), 60)
     assert (await ask(newer, "Heartbeat", {}))["currentTime"]
     await newer.close()
     open_rows = product.rows(

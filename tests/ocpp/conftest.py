@@ -114,7 +114,7 @@ class RawStation:
         return answer[2]
 
     async def receive(self) -> Any:
-        frame = orjson.loads(await asyncio.wait_for(self.socket.recv(), 10))
+        frame = orjson.loads(await asyncio.wait_for(self.socket.recv(), 60))
         self.seen.append(frame)
         return frame
 
@@ -137,7 +137,7 @@ def knock(gateway: RunningGateway) -> Connect:
             gateway.url(path),
             subprotocols=([version] if isinstance(version, str) else version) if version else None,  # type: ignore[arg-type,list-item]
             additional_headers=basic(path) if headers is None else headers,
-            open_timeout=10,
+            open_timeout=60,
             **options,
         )
 

@@ -13,7 +13,7 @@ from stations.ocpp.calls import Calls, ConnectionLost
 from stations.ocpp.framing import CallError, CallResult
 from tests.ocpp.conftest import BOOT_16, BOOT_201, Connect, RawStation
 
-TIMEOUT_S = 10
+TIMEOUT_S = 60
 
 
 async def queue(station: ChargingStation, kind: str, hint: bool = True, **options: Any) -> StationCommand:

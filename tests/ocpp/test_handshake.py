@@ -153,7 +153,7 @@ async def test_without_a_common_subprotocol_the_socket_opens_without_one_and_clo
     async with knock(version=version) as socket:
         assert socket.subprotocol is None
         with pytest.raises(ConnectionClosed):
-            await asyncio.wait_for(socket.recv(), 5)
+            await asyncio.wait_for(socket.recv(), 60)
         assert socket.close_code == 1002
     assert not await StationConnection.objects.aexists()
 
@@ -178,7 +178,7 @@ async def test_a_second_connection_wins_and_the_first_is_closed(
 ) -> None:
     async with knock() as first, knock() as second:
         with pytest.raises(ConnectionClosed):
-            await asyncio.wait_for(first.recv(), 5)
+            await asyncio.wait_for(first.recv(), 60)
         assert first.close_code == 1008
         await RawStation(second).result("BootNotification", BOOT_16)
         older, newer = [each async for each in StationConnection.objects.order_by("id")]
@@ -197,7 +197,7 @@ async def test_a_stopping_gateway_says_goodbye_with_1001(
         assert running
         asyncio.run_coroutine_threadsafe(running.stop(), running.loop)
         with pytest.raises(ConnectionClosed):
-            await asyncio.wait_for(socket.recv(), 5)
+            await asyncio.wait_for(socket.recv(), 60)
         assert socket.close_code == 1001
 
 

@@ -31,11 +31,11 @@ async def test_sigterm_leaves_no_taken_message_unanswered(tmp_path: Path) -> Non
             asyncio.create_task(talk_until_closed(f"{product.ocpp_url}/STOP-{number:02}", running))
             for number in range(STATIONS)
         ]
-        await asyncio.wait_for(running.wait(), 20)
+        await asyncio.wait_for(running.wait(), 60)
         await asyncio.sleep(0.5)
         process = product.processes["web"]
         process.send_signal(signal.SIGTERM)
-        codes = await asyncio.wait_for(asyncio.gather(*stations), 20)
+        codes = await asyncio.wait_for(asyncio.gather(*stations), 60)
         await asyncio.to_thread(process.wait, 20)
         assert codes == [1001] * STATIONS
         log = run_python(

@@ -9,20 +9,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from chargeportal.simulation.evse import Transaction
 from chargeportal.simulation.station16 import SimulatedStation16
+from tests.journeys.browsing import BROWSER_MARKS, chromium
 from tests.journeys.product import Product, running_product
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium on this machine"),
-]
-LIVE_MS = 8_000  # a meter that sends every second shows within one more, on a machine that is busy
+pytestmark = BROWSER_MARKS
 
 
 @pytest.fixture
@@ -39,8 +33,7 @@ def product(tmp_path: Path) -> Iterator[Product]:
 @pytest.fixture
 async def phone() -> AsyncIterator[Page]:
     """A phone whose browser speaks Swedish and says where it is."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+    async with chromium() as browser:
         context = await browser.new_context(
             locale="sv-SE",
             viewport={"width": 390, "height": 844},
@@ -50,7 +43,6 @@ async def phone() -> AsyncIterator[Page]:
         page = await context.new_page()
         page.on("pageerror", lambda error: pytest.fail(f"the page's script failed: {error}"))
         yield page
-        await browser.close()
 
 
 async def seen(page: Page, name: str) -> None:
@@ -103,25 +95,23 @@ async def log_in_on_the_way(phone: Page) -> None:
 
 async def start(phone: Page) -> None:
     await phone.get_by_role("button", name="Börja ladda").click()
-    await expect(phone.get_by_text("Laddaren är redo")).to_be_visible(timeout=LIVE_MS)
+    await expect(phone.get_by_text("Laddaren är redo")).to_be_visible()
     await expect(phone.get_by_text("Sätt i sladden…")).to_be_visible()
     await seen(phone, "plug-in")
 
 
 async def watch(phone: Page) -> None:
-    await expect(phone.get_by_role("heading", name="Laddar nu")).to_be_visible(timeout=LIVE_MS)
-    await expect(phone.get_by_text("Din bil laddar")).to_be_visible(timeout=LIVE_MS)
-    await expect(phone.locator("#session-power")).not_to_have_text(
-        re.compile(r"^(–|0,0\u00a0kW)$"), timeout=LIVE_MS
-    )
-    await expect(phone.locator("#session-energy")).not_to_have_text("0,00\u00a0kWh", timeout=2 * LIVE_MS)
+    await expect(phone.get_by_role("heading", name="Laddar nu")).to_be_visible()
+    await expect(phone.get_by_text("Din bil laddar")).to_be_visible()
+    await expect(phone.locator("#session-power")).not_to_have_text(re.compile(r"^(–|0,0\u00a0kW)$"))
+    await expect(phone.locator("#session-energy")).not_to_have_text("0,00\u00a0kWh")
     await seen(phone, "live")
 
 
 async def stop(phone: Page) -> None:
     await phone.get_by_role("button", name="Sluta ladda").first.click()
     await phone.locator("#stop-dialog").get_by_role("button", name="Sluta ladda").click()
-    await expect(phone.get_by_role("heading", name="Så räknades kostnaden ut")).to_be_visible(timeout=LIVE_MS)
+    await expect(phone.get_by_role("heading", name="Så räknades kostnaden ut")).to_be_visible()
 
 
 async def read_the_bill(phone: Page, product: Product) -> None:

@@ -61,7 +61,7 @@ class Running:
 
     def wait_ready(self) -> "Running":
         """Return when everything runs."""
-        assert self.says(READY_LINE, patience_s=120), self.output.read_text()
+        assert self.says(READY_LINE, patience_s=300), self.output.read_text()
         return self
 
     def says(self, text: str, *, patience_s: float) -> bool:
@@ -89,7 +89,7 @@ class Running:
     def kill(self) -> None:
         """Take the supervisor away without a word."""
         self.supervisor.kill()
-        self.supervisor.wait(timeout=10)
+        self.supervisor.wait(timeout=60)
 
 
 def still_alive(processes: list[psutil.Process], *, patience_s: float) -> list[psutil.Process]:

@@ -26,8 +26,8 @@ async def test_requests_go_to_django():
     communicator = ApplicationCommunicator(asgi.application, request("/healthz/"))
     await communicator.send_input({"type": "http.request", "body": b""})
 
-    assert (await communicator.receive_output(timeout=10))["status"] == 200
-    assert b"database" in (await communicator.receive_output(timeout=10))["body"]
+    assert (await communicator.receive_output(timeout=60))["status"] == 200
+    assert b"database" in (await communicator.receive_output(timeout=60))["body"]
     await communicator.wait()
 
 
@@ -35,7 +35,7 @@ async def test_a_gateway_process_has_no_pages():
     communicator = ApplicationCommunicator(asgi_gateway.application, request("/admin/"))
     await communicator.send_input({"type": "http.request", "body": b""})
 
-    assert (await communicator.receive_output(timeout=10))["status"] == 404
+    assert (await communicator.receive_output(timeout=60))["status"] == 404
 
 
 async def test_an_unknown_live_page_is_refused():
@@ -43,7 +43,7 @@ async def test_an_unknown_live_page_is_refused():
     communicator = ApplicationCommunicator(asgi.application, scope)
     await communicator.send_input({"type": "websocket.connect"})
 
-    assert (await communicator.receive_output(timeout=10))["type"] == "websocket.close"
+    assert (await communicator.receive_output(timeout=60))["type"] == "websocket.close"
 
 
 def test_the_server_has_the_options_that_charging_stations_need(settings):

@@ -86,7 +86,7 @@ class Csms:
 
     async def until(self, action: str, count: int = 1) -> list[dict[str, Any]]:
         """Return the messages of this action once there are `count`."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.of(action)) < count:  # noqa: ASYNC110 - polling is simplest here
                 await asyncio.sleep(0.01)
         return self.of(action)

@@ -36,7 +36,7 @@ station = ChargingStation.objects.get(identity="{identity}")
 command = commands.raw_call(
     station, action="{action}", payload={payload}, requested_by=None, now=timezone.now()
 )
-print(commands.wait_for(command, timeout_s=20).response)
+print(commands.wait_for(command, timeout_s=60).response)
 """
 SESSION = """
 SELECT s.state, s.energy_wh, s.flags, s.held_reason, s.stop_reason, u.email,
@@ -98,13 +98,13 @@ async def test_it_obeys_the_operator(product, station_class):
             })
         )  # fmt: skip
         assert "Accepted" in await ask(product, charger.identity, *start)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not charger.evses[1].transaction:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         running = charger.evses[1].transaction
         reset = {"type": "Hard" if is_16 else "Immediate"}
         assert "Accepted" in await ask(product, charger.identity, "Reset", reset)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await running.over.wait()
             await charger.link.down.wait()
             await charger.ready.wait()
