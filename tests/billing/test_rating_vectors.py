@@ -35,6 +35,9 @@ def test_a_vector_is_priced_to_four_decimals(vector):
             assert abs(
                 Fraction(str(priced[side])) - Fraction(str(wanted) if "/" not in str(wanted) else wanted)
             ) <= (Fraction(1, 20_000))
+    for name, quantity in expected.get("billed", {}).items():
+        kwh = name == "ENERGY_kWh"
+        assert priced["billed"]["ENERGY_Wh" if kwh else name] == (quantity * 1000 if kwh else quantity)
     if "lines" in expected:
         assert sorted(
             (line["dimension"], line["quantity"], line["cost_excl"]) for line in priced["lines"]
