@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from django.db import transaction
+
 from accounts.models import Organisation
 from billing.models import LedgerAccount
 
@@ -11,6 +13,10 @@ Role = LedgerAccount.Role
 
 class NoLedgerAccount(LookupError):
     """The operator's chart has no account for a role."""
+
+
+class RoleNeedsAccount(ValueError):
+    """Postings of these roles would find no account; ``args[0]`` is the list of their names."""
 
 
 class _Account(NamedTuple):
@@ -64,6 +70,26 @@ def open_chart(operator: Organisation) -> None:
         ),
         ignore_conflicts=True,
     )
+
+
+def set_roles(account: LedgerAccount, *, roles: list[str]) -> None:
+    """The account plays these parts; each is taken from the account that played it before.
+
+    A part that the account gives up must have been given to another one first: raises RoleNeedsAccount.
+    """
+    with transaction.atomic():
+        others = list(LedgerAccount.objects.select_for_update().filter(operator=account.operator_id))
+        current = next((other.roles for other in others if other.pk == account.pk), [])
+        given_up = set(current) - set(roles)
+        if given_up:
+            raise RoleNeedsAccount(sorted(str(Role(role).label) for role in given_up))
+        for other in others:
+            kept = [role for role in other.roles if role not in roles]
+            if other.pk != account.pk and kept != other.roles:
+                other.roles = kept
+                other.save(update_fields=["roles"])
+        account.roles = [str(role) for role in roles]
+        account.save()
 
 
 def account_ids(operator_id: int) -> dict[str, int]:

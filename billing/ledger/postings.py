@@ -7,17 +7,19 @@ that states it, so reverse charge is known by then.
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from billing.ledger.posting import Event, Posting, post
+from billing.ledger.posting import Event, Posting, post, post_many
 from billing.models import (
     Cdr,
-    CdrLine,
     Dispute,
     Invoice,
     InvoiceLine,
     InvoiceSettlement,
+    InvoiceVat,
     JournalEntry,
     LedgerAccount,
     WalletEntry,
@@ -34,6 +36,8 @@ _SALES = {
     Decimal("0.06"): Role.SALES_REDUCED_6,
 }
 _VAT = {Decimal("0.25"): Role.VAT_25, Decimal("0.12"): Role.VAT_12, Decimal("0.06"): Role.VAT_6}
+#: Documents in which the operator owes: the host's share, a driver's charging at home.
+_OWED_BY_US = (Invoice.Kind.SELF_BILLING, Invoice.Kind.REIMBURSEMENT)
 _PAID_FROM = {
     InvoiceSettlement.Kind.PAYMENT: Role.CARD_CLEARING,
     InvoiceSettlement.Kind.REFUND: Role.CARD_CLEARING,
@@ -72,21 +76,41 @@ def cdr_rated(cdr: Cdr) -> JournalEntry | None:
     )  # fmt: skip
 
 
-def invoice_issued(invoice: Invoice) -> JournalEntry | None:
-    """An invoice, receipt or credit note has become a receivable, with its VAT."""
-    lines = [Posting(Role.RECEIVABLE, invoice.payable), Posting(Role.ROUNDING, -invoice.rounding)]
-    lines += [
-        Posting(_VAT.get(total.rate.normalize(), Role.VAT_25), -total.vat)
-        for total in invoice.vat_totals.all()
-    ]
-    for line in invoice.lines.all():
-        lines.extend(_turned(invoice, line))
+@dataclass(frozen=True, slots=True)
+class IssuedDocument:
+    """A document as it was just issued, with its rows at hand.
+
+    ``earned_rates`` are the VAT rates with which the income of the lines was posted; ``is_goodwill`` says
+    that a credit note takes back income that no credit CDR takes back.
+    """
+
+    invoice: Invoice
+    lines: Sequence[InvoiceLine]
+    vat_totals: Sequence[InvoiceVat]
+    earned_rates: Sequence[Decimal | None]
+    is_goodwill: bool = False
+
+
+def documents_issued(documents: Iterable[IssuedDocument]) -> None:
+    """The documents are receivables or, where the operator owes, payables; each with its VAT."""
+    post_many((_issued_event(document.invoice), _issued_lines(document)) for document in documents)
+
+
+def credit_had_been_given(credit: Cdr) -> JournalEntry | None:
+    """The credit of a CDR whose document had been credited by hand: its income was taken back then."""
+    location_id = credit.session.station.location_id
+    lines: dict[str, Decimal] = defaultdict(Decimal)
+    for line in credit.lines.all():
+        lines[sales_role(line.vat_rate)] += line.amount_excl_vat
+    postings = [Posting(role, amount, location_id) for role, amount in lines.items()]
+    postings.append(Posting(Role.UNBILLED, -sum(lines.values(), Decimal(0)), location_id))
     return post(
         Event(
-            invoice.operator_id, f"invoice:{invoice.pk}", invoice.kind, invoice.invoice_date,
-            f"{invoice.get_kind_display()} {invoice.full_number}", invoice.currency, invoice.full_number,
+            credit.operator_id or 0, f"cdr:{credit.pk}:credited-before", "cdr",
+            local_date(credit.rated_at, credit.time_zone),
+            f"Laddsession {credit.session.public_id}", credit.currency, str(credit.public_id),
         ),
-        _merged(lines),
+        postings,
     )  # fmt: skip
 
 
@@ -96,13 +120,15 @@ def invoice_settled(settlement: InvoiceSettlement) -> JournalEntry | None:
     if role is None:
         return None
     invoice = settlement.invoice
+    owed_by = _counterpart(invoice)
+    amount = -settlement.amount if owed_by == Role.PAYABLE else settlement.amount
     return post(
         Event(
             invoice.operator_id, f"settlement:{settlement.key}", settlement.kind,
             local_date(settlement.settled_at), f"{settlement.get_kind_display()} {invoice.full_number}",
             invoice.currency, settlement.reference or invoice.full_number,
         ),
-        [Posting(role, settlement.amount), Posting(Role.RECEIVABLE, -settlement.amount)],
+        [Posting(role, amount), Posting(owed_by, -amount)],
     )  # fmt: skip
 
 
@@ -142,23 +168,55 @@ def dispute_moved(dispute: Dispute, *, outcome: str, at: dt.datetime) -> Journal
     )  # fmt: skip
 
 
-def _turned(invoice: Invoice, line: InvoiceLine) -> list[Posting]:
+def _counterpart(invoice: Invoice) -> str:
+    return Role.PAYABLE if invoice.kind in _OWED_BY_US else Role.RECEIVABLE
+
+
+def _issued_event(invoice: Invoice) -> Event:
+    return Event(
+        invoice.operator_id, f"invoice:{invoice.pk}", invoice.kind, invoice.invoice_date,
+        f"{invoice.get_kind_display()} {invoice.full_number}", invoice.currency, invoice.full_number,
+    )  # fmt: skip
+
+
+def _issued_lines(document: IssuedDocument) -> list[Posting]:
+    invoice = document.invoice
+    if invoice.kind in _OWED_BY_US:
+        return _merged(_owed(document))
+    lines = [Posting(Role.RECEIVABLE, invoice.payable), Posting(Role.ROUNDING, -invoice.rounding)]
+    lines += [
+        Posting(_VAT.get(total.rate.normalize(), Role.VAT_25), -total.vat) for total in document.vat_totals
+    ]
+    for line, earned_rate in zip(document.lines, document.earned_rates, strict=True):
+        lines.extend(_turned(document, line, earned_rate))
+    return _merged(lines)
+
+
+def _owed(document: IssuedDocument) -> list[Posting]:
+    invoice = document.invoice
+    cost = Role.HOST_SHARE if invoice.kind == Invoice.Kind.SELF_BILLING else Role.REIMBURSEMENT
+    return [
+        Posting(Role.PAYABLE, -invoice.payable),
+        Posting(Role.ROUNDING, invoice.rounding),
+        Posting(Role.INPUT_VAT, invoice.total_vat),
+        *(Posting(cost, line.net, line.location_id) for line in document.lines),
+    ]
+
+
+def _turned(document: IssuedDocument, line: InvoiceLine, earned_rate: Decimal | None) -> list[Posting]:
     """The other side of a receivable: what was unbilled, a fee, or a fee paid in advance."""
     net, location_id = line.net, line.location_id
+    is_reverse = document.invoice.is_reverse_charge
     if line.cdr_id is None:
         role = Role.DEFERRED if line.dimension == SUBSCRIPTION else Role.FEES
         return [Posting(role, -net, location_id)]
+    earned = sales_role(earned_rate)
+    if document.is_goodwill:
+        return [Posting(Role.SALES_REVERSE if is_reverse else earned, -net, location_id)]
     lines = [Posting(Role.UNBILLED, -net, location_id)]
-    if invoice.is_reverse_charge:
-        original = sales_role(_original_rate(line))
-        lines += [Posting(original, net, location_id), Posting(Role.SALES_REVERSE, -net, location_id)]
+    if is_reverse:
+        lines += [Posting(earned, net, location_id), Posting(Role.SALES_REVERSE, -net, location_id)]
     return lines
-
-
-def _original_rate(line: InvoiceLine) -> Decimal | None:
-    """The rate the CDR's line was rated with: reverse charge leaves none on the invoice's line."""
-    rated = CdrLine.objects.filter(cdr=line.cdr_id, dimension=line.dimension).first()
-    return rated.vat_rate if rated else None
 
 
 def _merged(lines: list[Posting]) -> list[Posting]:
