@@ -1,15 +1,16 @@
 """Prices sessions: the live cost and the CDR come from here, and both from the one rating engine."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
 from billing import rating
-from billing.models import Cdr, Tariff
-from billing.tariff_selection import tariff_for
+from billing.models import Cdr, PriceGroup, Tariff
+from billing.tariff_selection import driver_of, select_tariff
 from chargeportal.common.money import Money, round_half_up
 from sessions import clocks
 from sessions.models import ChargingSession
@@ -28,15 +29,17 @@ class RatedNow:
     periods: tuple[clocks.MeasuredPeriod, ...]
     lines: tuple[PricedLine, ...]
     currency: str
+    price_group: PriceGroup | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
 
     def spent_s(self, kind: str) -> int:
         """Whole seconds on one of the clocks."""
         lengths = (period.end - period.start for period in self.periods if period.kind == kind)
         return round(sum(lengths, dt.timedelta()).total_seconds())
 
-    def total(self, field: str) -> Decimal:
+    def total(self, amount: str) -> Decimal:
         """The sum of one amount over the lines, in the currency's minor unit."""
-        return sum((getattr(line, field) for line in self.lines), Money.zero(self.currency).rounded().amount)
+        return sum((getattr(line, amount) for line in self.lines), Money.zero(self.currency).rounded().amount)
 
 
 class SessionPricing:
@@ -60,12 +63,13 @@ class SessionPricing:
 
 def rate_until(session: ChargingSession, *, now: dt.datetime) -> RatedNow:
     """The session rated to its end, or to ``now`` while it runs, by the tariff that held at its start."""
-    tariff = tariff_for(session.evse_id, at=session.started_at)
+    selection = select_tariff(session.evse_id, at=session.started_at, driver=driver_of(session))
+    tariff, evidence = selection.tariff, {"selection": selection.as_evidence()}
     location = session.station.location
     time_zone = location.time_zone if location else settings.TIME_ZONE
     periods = tuple(clocks.measured_periods(session, now=now))
     if tariff is None:
-        return RatedNow(None, time_zone, periods, (), FREE_CURRENCY)
+        return RatedNow(None, time_zone, periods, (), FREE_CURRENCY, evidence=evidence)
     rated = rating.rate(
         rating.MeasuredSession(
             periods=tuple(
@@ -83,7 +87,15 @@ def rate_until(session: ChargingSession, *, now: dt.datetime) -> RatedNow:
         ),
         tariff=rating.parse_tariff(tariff.as_ocpi()),
     )
-    return RatedNow(tariff, time_zone, periods, tuple(_line(line) for line in rated.lines), tariff.currency)
+    return RatedNow(
+        tariff=tariff,
+        time_zone=time_zone,
+        periods=periods,
+        lines=tuple(_line(line) for line in rated.lines),
+        currency=tariff.currency,
+        price_group=selection.price_group,
+        evidence=evidence,
+    )
 
 
 def price_of_cdr(cdr: Cdr) -> Price:

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from accounts.models import Organisation
 from billing.models import PriceComponent, Tariff, TariffAssignment, TariffElement
+from stations.models import ChargingStation
 from tests.sessions.conftest import NOON, _handlers, card, driver, says, says_201, station
 
 __all__ = ["_handlers", "card", "driver", "make_tariff", "says", "says_201", "station"]
@@ -16,7 +16,7 @@ MakeTariff = Callable[..., Tariff]
 
 
 @pytest.fixture
-def make_tariff(station: object) -> MakeTariff:
+def make_tariff(station: ChargingStation) -> MakeTariff:
     """A tariff of the station's operator; without a place it holds everywhere."""
 
     def make(
@@ -24,7 +24,7 @@ def make_tariff(station: object) -> MakeTariff:
     ) -> Tariff:
         tax_included = prices.pop("tax_included", "YES")
         tariff = Tariff.objects.create(
-            operator=Organisation.objects.get(), name=name, tax_included=tax_included
+            operator=station.location.operator, name=name, tax_included=tax_included
         )
         element = TariffElement.objects.create(tariff=tariff)
         for kind, price in prices.items():
