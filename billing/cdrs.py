@@ -1,23 +1,32 @@
-"""Makes the charge detail record of a session, exactly once."""
+"""Makes the charge detail records of a session: one that holds, and credits of those that held before."""
 
 import datetime as dt
 import logging
+from collections.abc import Iterable, Sequence
 
+from django.conf import settings
 from django.db import transaction
 
 from billing import rating
 from billing.customers import operator_id_of, payer_of
+from billing.events import CdrRated
 from billing.ledger import postings
 from billing.models import Cdr, CdrLine
-from billing.pricing import RatedNow, rate_until
+from billing.pricing import FREE_CURRENCY, RatedNow, rate_until
+from chargeportal.common.events import publish
 from chargeportal.live import hints
-from sessions import clocks
+from sessions import clocks, closing, holds
 from sessions.models import ChargingSession
+from sessions.ports import PricedLine
 
 logger = logging.getLogger(__name__)
 
 #: Held because its tariff or its periods contradict themselves; a person must mend them.
 CANNOT_BE_PRICED = "cannot_be_priced"
+#: The remark of a record that charges for nothing because a person said so.
+WAIVED = "waived"
+#: The remark of a credit, and of the charge that follows it.
+CORRECTED = "corrected"
 
 
 def rate_session(session_id: int, *, now: dt.datetime) -> Cdr | None:
@@ -26,23 +35,39 @@ def rate_session(session_id: int, *, now: dt.datetime) -> Cdr | None:
     The session's row is locked, so that of two workers one makes the CDR and the other finds it.
     """
     with transaction.atomic():
-        session = (
-            ChargingSession.objects.select_for_update(of=("self",))
-            .select_related("station__location", "evse")
-            .get(pk=session_id)
-        )
+        session = _locked(session_id)
         existing = Cdr.objects.current().filter(session=session).first()
         if existing is not None or not is_ratable(session):
             return existing
-        try:
-            rated = rate_until(session, now=now)
-        except (rating.InvalidTariff, rating.InvalidSession):
-            logger.exception("Session %s cannot be priced and is held", session.public_id)
-            session.held_reason = CANNOT_BE_PRICED
-            session.save(update_fields=["held_reason"])
+        rated = _rated(session, now=now)
+        if rated is None:
             return None
-        cdr = _store(session, rated, now=now)
-        hints.changed(session_ids=[session.pk], evse_ids=[session.evse_id] if session.evse_id else [])
+        cdr = _store(session, rated, sequence=1, now=now)
+        _tell(session, [cdr])
+        return cdr
+
+
+def correct_session(session_id: int, *, now: dt.datetime) -> Cdr | None:
+    """The session's record says what is known of it now: a credit of the old one, then a new one.
+
+    Returns the new record, None when nothing changed, or while the session is held or has none yet.
+    A change is another amount, quantity or price on a line, another energy, begin or end. The
+    session's row is locked, so two workers correct once.
+    """
+    with transaction.atomic():
+        session = _locked(session_id)
+        current = Cdr.objects.current().filter(session=session).prefetch_related("lines").first()
+        if current is None or not is_ratable(session):
+            return None
+        rated = _rated(session, now=now)
+        if rated is None:
+            return None
+        closing.corrected(session)
+        if _says(current) == _would_say(session, rated):
+            return None
+        credit = _credit(current, now=now)
+        cdr = _store(session, rated, sequence=current.sequence + 2, now=now)
+        _tell(session, [credit, cdr])
         return cdr
 
 
@@ -59,15 +84,126 @@ def unrated_session_ids(*, most: int) -> list[int]:
     return list(waiting.order_by("ended_at").values_list("pk", flat=True)[:most])
 
 
-def _store(session: ChargingSession, rated: RatedNow, *, now: dt.datetime) -> Cdr:
+def uncorrected_session_ids(*, most: int) -> list[int]:
+    """Sessions whose record waits to be corrected and that nobody holds, oldest first."""
+    waiting = ChargingSession.objects.filter(flags__contains=[holds.TO_CORRECT], held_reason="")
+    return list(waiting.order_by("ended_at").values_list("pk", flat=True)[:most])
+
+
+def _locked(session_id: int) -> ChargingSession:
+    return (
+        ChargingSession.objects.select_for_update(of=("self",))
+        .select_related("station__location", "evse")
+        .get(pk=session_id)
+    )
+
+
+def _rated(session: ChargingSession, *, now: dt.datetime) -> RatedNow | None:
+    """The session priced to its end; nothing where a person waived it. None: it is held, for it cannot be."""
+    if holds.is_waived(session):
+        return _unpriced(session, now=now)
+    try:
+        return rate_until(session, now=now)
+    except (rating.InvalidTariff, rating.InvalidSession):
+        logger.exception("Session %s cannot be priced and is held", session.public_id)
+        closing.hold(session, reason=CANNOT_BE_PRICED, now=now)
+        return None
+
+
+def _unpriced(session: ChargingSession, *, now: dt.datetime) -> RatedNow:
+    location = session.station.location
+    return RatedNow(
+        tariff=None,
+        time_zone=location.time_zone if location else settings.TIME_ZONE,
+        periods=tuple(clocks.measured_periods(session, now=now)),
+        lines=(),
+        currency=FREE_CURRENCY,
+    )
+
+
+def _tell(session: ChargingSession, made: Iterable[Cdr]) -> None:
+    for cdr in made:
+        publish(CdrRated(cdr.pk))
+    hints.changed(session_ids=[session.pk], evse_ids=[session.evse_id] if session.evse_id else [])
+
+
+def _says(cdr: Cdr) -> tuple:
+    """What a record tells a customer; two that tell the same need no correction."""
+    return cdr.currency, cdr.energy_wh, cdr.started_at, cdr.ended_at, _told(cdr.lines.all())
+
+
+def _would_say(session: ChargingSession, rated: RatedNow) -> tuple:
+    return rated.currency, session.energy_wh, session.started_at, session.ended_at, _told(rated.lines)
+
+
+def _told(lines: Iterable[CdrLine | PricedLine]) -> list[tuple]:
+    return [
+        (line.dimension, line.quantity, line.unit_price, line.vat_rate, line.amount_excl_vat, line.amount_vat)
+        for line in lines
+    ]
+
+
+def _credit(cdr: Cdr, *, now: dt.datetime) -> Cdr:
+    """The record with the negative amounts, energy and times of the one it credits, line by line."""
+    credit = Cdr.objects.create(
+        session=cdr.session,
+        sequence=cdr.sequence + 1,
+        credits=cdr,
+        remark=CORRECTED,
+        operator_id=cdr.operator_id,
+        account_id=cdr.account_id,
+        payment_kind=cdr.payment_kind,
+        price_group_id=cdr.price_group_id,
+        tariff_id=cdr.tariff_id,
+        currency=cdr.currency,
+        total_excl_vat=-cdr.total_excl_vat,
+        total_vat=-cdr.total_vat,
+        total_incl_vat=-cdr.total_incl_vat,
+        energy_wh=-cdr.energy_wh,
+        charging_s=-cdr.charging_s,
+        parking_s=-cdr.parking_s,
+        started_at=cdr.started_at,
+        ended_at=cdr.ended_at,
+        time_zone=cdr.time_zone,
+        tariff_snapshot=cdr.tariff_snapshot,
+        periods_snapshot=cdr.periods_snapshot,
+        evidence=cdr.evidence,
+        rated_at=now,
+    )
+    CdrLine.objects.bulk_create(
+        CdrLine(
+            cdr=credit,
+            position=line.position,
+            dimension=line.dimension,
+            quantity=-line.quantity,
+            unit=line.unit,
+            unit_price=line.unit_price,
+            price_includes_vat=line.price_includes_vat,
+            vat_rate=line.vat_rate,
+            amount_excl_vat=-line.amount_excl_vat,
+            amount_vat=-line.amount_vat,
+            amount_incl_vat=-line.amount_incl_vat,
+            trace=line.trace,
+        )
+        for line in cdr.lines.all()
+    )
+    postings.cdr_rated(credit)
+    return credit
+
+
+def _store(session: ChargingSession, rated: RatedNow, *, sequence: int, now: dt.datetime) -> Cdr:
     if session.energy_wh is None or session.ended_at is None:
         raise ValueError(f"Session {session.pk} has not been settled")
     payer = payer_of(session)
+    remark = CORRECTED if sequence > 1 else ""
     cdr = Cdr.objects.create(
         session=session,
+        sequence=sequence,
+        remark=WAIVED if holds.is_waived(session) else remark,
         operator_id=operator_id_of(session),
         account=payer.account,
         payment_kind=payer.payment_kind,
+        price_group=rated.price_group,
         tariff=rated.tariff,
         currency=rated.currency,
         total_excl_vat=rated.total("amount_excl_vat"),
@@ -89,8 +225,15 @@ def _store(session: ChargingSession, rated: RatedNow, *, now: dt.datetime) -> Cd
             }
             for period in rated.periods
         ],
+        evidence=rated.evidence,
         rated_at=now,
     )
+    _store_lines(cdr, rated.lines)
+    postings.cdr_rated(cdr)
+    return cdr
+
+
+def _store_lines(cdr: Cdr, lines: Sequence[PricedLine]) -> None:
     CdrLine.objects.bulk_create(
         CdrLine(
             cdr=cdr,
@@ -106,7 +249,5 @@ def _store(session: ChargingSession, rated: RatedNow, *, now: dt.datetime) -> Cd
             amount_incl_vat=line.amount_incl_vat,
             trace=line.trace,
         )
-        for position, line in enumerate(rated.lines, start=1)
+        for position, line in enumerate(lines, start=1)
     )
-    postings.cdr_rated(cdr)
-    return cdr

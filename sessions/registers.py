@@ -21,6 +21,16 @@ POWER_MARGIN = Decimal("1.1")
 ALWAYS_IMPLAUSIBLE_WH = Decimal(200_000)
 WH = Decimal("0.001")
 PAIR = 2
+#: What settling may say of the registers; said anew each time.
+FLAGS = frozenset(
+    {
+        "no_registers",
+        "implausible_register",
+        "implausible_start_register",
+        "register_fell",
+        "impossible_energy",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,24 @@ def settle_registers(registers: Sequence[Register], *, max_power_w: Decimal) -> 
     return Settled(energy, tuple(dict.fromkeys(flags)), doubt)
 
 
+def impossible_steps(
+    registers: Sequence[Register], *, max_power_w: Decimal
+) -> list[tuple[Register, Register]]:
+    """The neighbours between which the register fell or rose by more than the EVSE can give."""
+    return [
+        (earlier, later)
+        for earlier, later in pairwise(registers)
+        if not _is_possible(earlier, later, max_power_w=max_power_w)
+    ]
+
+
+def possible_wh(*, max_power_w: Decimal, duration: dt.timedelta) -> Decimal:
+    """The most energy that is believed for a time, in Wh."""
+    seconds = max(Decimal(str(duration.total_seconds())), Decimal(0))
+    bound = max_power_w * POWER_MARGIN * seconds / 3600
+    return max(bound, Decimal(settings.METER_PLAUSIBLE_ANYWAY_WH)).quantize(WH)
+
+
 def max_power_w(session: ChargingSession) -> Decimal:
     """What the session's EVSE can give at most."""
     power_kw = session.evse.max_power_kw if session.evse else None
@@ -100,9 +128,8 @@ def _without_slips(
 
 
 def _is_possible(earlier: Register, later: Register, *, max_power_w: Decimal) -> bool:
-    seconds = Decimal((later.at - earlier.at).total_seconds())
-    bound = max_power_w * POWER_MARGIN * max(seconds, Decimal(0)) / 3600
-    return 0 <= later.wh - earlier.wh <= max(bound, Decimal(settings.METER_PLAUSIBLE_ANYWAY_WH))
+    most_wh = possible_wh(max_power_w=max_power_w, duration=later.at - earlier.at)
+    return 0 <= later.wh - earlier.wh <= most_wh
 
 
 def readings_of(session: ChargingSession, *, until: dt.datetime) -> list[Register]:

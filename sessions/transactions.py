@@ -80,7 +80,7 @@ def _take(session: ChargingSession, received: Received, event_type: str) -> None
     if ends_now:
         _close(session, received)
     elif is_new and not session.is_active:
-        closing.take_late_data(session)
+        closing.take_late_data(session, now=received.received_at)
     elif _state_of(session) != before:
         session.save()
     remote_starts.bind(session, now=received.received_at)
@@ -88,9 +88,8 @@ def _take(session: ChargingSession, received: Received, event_type: str) -> None
 
 
 def _may_end_again(session: ChargingSession) -> bool:
-    """Its end was assumed, not told, and nothing has been priced by it."""
-    assumed = {closing.MISSING_STOP, closing.MATCHED_STOP} & {*session.flags}
-    return bool(assumed) and not closing.is_priced(session)
+    """Its end was assumed, not told; a bill by the assumed end is corrected."""
+    return bool({closing.MISSING_STOP, closing.MATCHED_STOP} & {*session.flags})
 
 
 def _known_start(received: Received[TransactionStarted]) -> ChargingSession | None:
@@ -327,7 +326,7 @@ def _close(session: ChargingSession, received: Received[TransactionEnded]) -> No
     if not happened.is_stations:
         flags.add(IMPOSSIBLE_CLOCK)
     if happened.at < session.started_at:
-        flags.add("ended_before_start")
+        flags.add(closing.ENDED_BEFORE_START)
     session.flags = sorted(flags)
     session.stop_reason = message.stop_reason[:30]
     closing.settle(session, ended_at=happened.at, received_at=received.received_at)

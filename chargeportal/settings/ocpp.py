@@ -18,3 +18,5 @@ OCPP_PERMESSAGE_DEFLATE = environment.flag("OCPP_PERMESSAGE_DEFLATE")
 METER_PLAUSIBLE_ANYWAY_WH = environment.number(
     "METER_PLAUSIBLE_ANYWAY_WH", 100_000 if environment.flag("DEMO") else 500
 )
+#: A session longer than this is held for review before it is billed; 0 believes any length.
+SESSION_OVERLONG_HOURS = environment.number("SESSION_OVERLONG_HOURS", 48)
