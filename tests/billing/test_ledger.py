@@ -40,50 +40,47 @@ def enforce_now() -> None:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-def bare_entry(operator: Organisation, *amounts: str, date: dt.date = dt.date(2026, 3, 10)) -> JournalEntry:
-    """An entry written past all our code."""
+def line(entry: JournalEntry, amount: str, currency: str = "SEK") -> None:
+    """A line written past all our code."""
+    account = entry.operator.ledger_accounts.first()
+    JournalLine.objects.create(entry=entry, account=account, amount=Decimal(amount), currency=currency)
+
+
+def bare_entry(
+    operator: Organisation, *amounts: tuple[str, str], date: dt.date = dt.date(2026, 3, 10)
+) -> None:
+    """An entry written past all our code, and everything checked that the commit checks."""
     chart.open_chart(operator)
     entry = JournalEntry.objects.create(
         operator=operator, key="bare", kind="test", entry_date=date, text="", posted_at=IN_APRIL
     )
-    account = operator.ledger_accounts.first()
     for amount in amounts:
-        JournalLine.objects.create(entry=entry, account=account, amount=Decimal(amount), currency="SEK")
-    return entry
+        line(entry, *amount)
+    enforce_now()
 
 
 class TestWhatTheDatabaseRefuses:
     def test_an_entry_whose_lines_do_not_add_up_to_nought(self, operator):
         with pytest.raises(DatabaseError, match="does not balance"), transaction.atomic():
-            bare_entry(operator, "10.00", "-9.99")
-            enforce_now()
+            bare_entry(operator, ("10.00", "SEK"), ("-9.99", "SEK"))
         assert JournalEntry.objects.count() == 0
 
-    def test_an_entry_with_one_line_or_none(self, operator):
-        for amounts in ((), ("10.00",)):
-            with pytest.raises(DatabaseError, match="fewer than two lines"), transaction.atomic():
-                bare_entry(operator, *amounts)
-                enforce_now()
+    @pytest.mark.parametrize("amounts", [(), (("10.00", "SEK"),)])
+    def test_an_entry_with_one_line_or_none(self, amounts, operator):
+        with pytest.raises(DatabaseError, match="fewer than two lines"), transaction.atomic():
+            bare_entry(operator, *amounts)
         assert JournalEntry.objects.count() == 0
 
     def test_an_entry_that_balances_only_over_two_currencies(self, operator):
         with pytest.raises(DatabaseError, match="does not balance"), transaction.atomic():
-            entry = bare_entry(operator, "10.00")
-            JournalLine.objects.create(
-                entry=entry, account=operator.ledger_accounts.first(), amount=Decimal(-10), currency="EUR"
-            )
-            enforce_now()
+            bare_entry(operator, ("10.00", "SEK"), ("-10.00", "EUR"))
+        assert JournalEntry.objects.count() == 0
 
     def test_another_line_in_an_entry_that_is_posted(self, operator):
-        post(sale(operator), earned())
+        entry = post(sale(operator), earned())
+        enforce_now()
         with pytest.raises(DatabaseError, match="does not balance"), transaction.atomic():
-            JournalLine.objects.create(
-                entry=JournalEntry.objects.get(),
-                account=operator.ledger_accounts.first(),
-                amount=Decimal(1),
-                currency="SEK",
-            )
-            enforce_now()
+            line(entry, "1.00")
         assert JournalLine.objects.count() == 2
 
     @pytest.mark.parametrize("model", [JournalEntry, JournalLine])
@@ -100,12 +97,12 @@ class TestWhatTheDatabaseRefuses:
         periods.lock_month(operator.pk, month=MARCH, by=None, now=IN_APRIL)
         for date in (dt.date(2026, 3, 31), dt.date(2025, 12, 31)):
             with pytest.raises(DatabaseError, match="is locked"), transaction.atomic():
-                bare_entry(operator, "1.00", "-1.00", date=date)
+                bare_entry(operator, ("1.00", "SEK"), ("-1.00", "SEK"), date=date)
         assert JournalEntry.objects.count() == 0
 
     def test_a_line_that_says_nothing(self, operator):
         with pytest.raises(DatabaseError, match="journal_line_says_something"), transaction.atomic():
-            bare_entry(operator, "0.00")
+            bare_entry(operator, ("0.00", "SEK"))
 
 
 class TestPosting:
