@@ -12,6 +12,8 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         """Install the pricing port and the receivers of session facts."""
         from billing import pricing, receivers  # noqa: F401 - the import registers the receivers
+        from billing.payments.guarantee import AccountGuarantee
         from sessions import ports
 
         ports.install_pricing(pricing.SessionPricing())
+        ports.install_payment_guarantee(AccountGuarantee())

@@ -21,9 +21,9 @@ from stations.ocpp.messages import (
 @answers(Authorize, lane="decisions")
 def authorize(batch: Sequence[Received[Authorize]]) -> Sequence[Reply]:
     """The verdict on each token (OCPP 1.6 §4.1, 2.0.1 C01)."""
-    uids = [received.message.id_token.uid for received in batch]
-    verdicts = authorization.judge(uids, now=batch[0].received_at)
-    return [AuthorizeReply(verdicts[uid.upper()].info()) for uid in uids]
+    shown = [authorization.Shown(received.message.id_token.uid, received.station.id) for received in batch]
+    verdicts = authorization.judge(shown, now=batch[0].received_at)
+    return [AuthorizeReply(verdicts[one].info()) for one in shown]
 
 
 @answers(TransactionStarted, lane="transactions")

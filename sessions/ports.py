@@ -4,6 +4,7 @@ Billing installs its answers when it starts. Until then nothing is priced and ev
 """
 
 import datetime as dt
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -52,11 +53,22 @@ class Pricing(Protocol):
         """(total including VAT, currency) of those sessions that have a CDR, in one query."""
 
 
-class PaymentGuarantee(Protocol):
-    """Says whether a driver's charging is paid for."""
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token at a place: whose it is, and as far as the station has said it, where it is shown."""
 
-    def refusal(self, *, user_id: int | None, evse_id: int | None) -> str:
-        """Empty when the driver may charge, else the AuthorizationStatus to answer (no_credit)."""
+    token_id: int
+    user_id: int | None = None
+    organisation_id: int | None = None
+    station_id: int | None = None
+    evse_id: int | None = None
+
+
+class PaymentGuarantee(Protocol):
+    """Says whose charging is paid for."""
+
+    def refusals(self, bearers: Collection[Bearer]) -> Mapping[Bearer, str]:
+        """The AuthorizationStatus to answer (no_credit, …) to those who may not charge; one query."""
 
 
 class _NoPricing:
@@ -68,8 +80,8 @@ class _NoPricing:
 
 
 class _Everybody:
-    def refusal(self, *, user_id: int | None, evse_id: int | None) -> str:  # noqa: ARG002 - port
-        return ""
+    def refusals(self, bearers: Collection[Bearer]) -> Mapping[Bearer, str]:  # noqa: ARG002 - port
+        return {}
 
 
 @dataclass

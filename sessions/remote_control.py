@@ -50,7 +50,32 @@ def request_start(
 
     Raises: StartRefused.
     """
-    token = id_token or portal_token(user)
+    return _request(evse, token=id_token or portal_token(user), user=user, now=now)
+
+
+def request_guest_start(evse: Evse, *, id_token: IdToken, now: dt.datetime) -> StartRequest:
+    """The charger has been asked to start for somebody without an account, who has paid with a card.
+
+    Raises: StartRefused.
+    """
+    return _request(evse, token=id_token, user=None, now=now)
+
+
+def refuse_unless_free(evse: Evse, *, now: dt.datetime) -> None:
+    """A start could succeed here now. Raises: StartRefused."""
+    state = evse_states([evse.pk], now=now)[0]
+    if not state.is_online:
+        raise StartRefused(
+            _("The charger is not connected right now. Choose another one, or start with your card.")
+        )
+    # a car that is only plugged in may have begun a transaction (2.x) that waits for its driver
+    if ChargingSession.objects.active().filter(evse=evse).exclude(id_token_uid="", user=None).exists():
+        raise StartRefused(_("Somebody is charging here. Choose another outlet."))
+    if state.status not in STARTABLE:
+        raise StartRefused(_("This outlet is out of service or reserved. Choose another one."))
+
+
+def _request(evse: Evse, *, token: IdToken, user: User | None, now: dt.datetime) -> StartRequest:
     _refuse_unless_startable(evse, token, now=now)
     try:
         with transaction.atomic():
@@ -68,7 +93,7 @@ def request_start(
     return request
 
 
-def request_stop(session: ChargingSession, *, user: User, now: dt.datetime) -> StationCommand:
+def request_stop(session: ChargingSession, *, user: User | None, now: dt.datetime) -> StationCommand:
     """The charger has been asked to stop; the session ends when it says so.
 
     Raises: StopRefused.
@@ -103,29 +128,23 @@ def settle_request(request: StartRequest, *, now: dt.datetime) -> StartRequest:
     return request
 
 
-def _make_room(evse: Evse, *, user: User, now: dt.datetime) -> None:
+def _make_room(evse: Evse, *, user: User | None, now: dt.datetime) -> None:
     """A request that failed, that has expired, or that is the driver's own earlier one gives way."""
     waiting = StartRequest.objects.select_for_update(of=("self",)).filter(
         evse=evse, state=StartRequest.State.WAITING
     )
     for request in waiting:
         settle_request(request, now=now)
-        if request.state == StartRequest.State.WAITING and request.requested_by_id == user.pk:
+        is_own = user is not None and request.requested_by_id == user.pk
+        if request.state == StartRequest.State.WAITING and is_own:
             request.state = StartRequest.State.CANCELLED
             request.save(update_fields=["state"])
 
 
 def _refuse_unless_startable(evse: Evse, token: IdToken, *, now: dt.datetime) -> None:
-    verdict = authorization.judge_one(token.uid, now=now)
+    verdict = authorization.judge_one(token.uid, station_id=evse.station_id, evse_id=evse.pk, now=now)
+    if verdict.status == "no_credit":
+        raise StartRefused(_("There is no way to pay on your account. Look under Payment, then start again."))
     if not verdict.is_accepted:
         raise StartRefused(_("Your card or account is blocked. Contact support."))
-    state = evse_states([evse.pk], now=now)[0]
-    if not state.is_online:
-        raise StartRefused(
-            _("The charger is not connected right now. Choose another one, or start with your card.")
-        )
-    # a car that is only plugged in may have begun a transaction (2.x) that waits for its driver
-    if ChargingSession.objects.active().filter(evse=evse).exclude(id_token_uid="", user=None).exists():
-        raise StartRefused(_("Somebody is charging here. Choose another outlet."))
-    if state.status not in STARTABLE:
-        raise StartRefused(_("This outlet is out of service or reserved. Choose another one."))
+    refuse_unless_free(evse, now=now)

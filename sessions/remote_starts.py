@@ -40,7 +40,9 @@ def expire(*, now: dt.datetime) -> int:
 
 def _identify_by(request: StartRequest, session: ChargingSession, *, now: dt.datetime) -> None:
     """A station that names only the request has the session on the request's token."""
-    verdict = authorization.judge_one(request.id_token.uid, now=now)
+    verdict = authorization.judge_one(
+        request.id_token.uid, station_id=session.station_id, evse_id=session.evse_id, now=now
+    )
     session.id_token_uid = request.id_token.uid
     session.id_token_type = request.id_token.type
     session.id_token = request.id_token

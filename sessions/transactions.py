@@ -228,13 +228,23 @@ def _identify(session: ChargingSession, received: Received) -> None:
         return
     if session.id_token_uid.upper() == token.uid.upper()[:255]:
         return
-    verdict = authorization.judge_one(token.uid, now=received.received_at)
+    verdict = _verdict(session, token.uid, received)
     session.id_token_uid = token.uid[:255]
     session.id_token_type = token.type[:20]
     session.id_token_id = verdict.token_id
     session.authorization_status = verdict.status
     if verdict.is_accepted:
         session.user_id = verdict.user_id
+
+
+def _verdict(session: ChargingSession | None, uid: str, received: Received) -> authorization.Verdict:
+    """The verdict on a token at the station, and at the session's EVSE."""
+    return authorization.judge_one(
+        uid,
+        station_id=received.station.id,
+        evse_id=session.evse_id if session else None,
+        now=received.received_at,
+    )
 
 
 def _register(message: AnyTransaction, context: str) -> float | None:
@@ -339,7 +349,7 @@ def _reply(
     token = received.message.id_token
     info = None
     if token is not None:
-        info = authorization.judge_one(token.uid, now=received.received_at).info()
+        info = _verdict(session, token.uid, received).info()
     elif always_with_verdict:
         info = authorization.Verdict(authorization.UNKNOWN).info()
     ref = session.transaction_ref if session else received.message.transaction_ref

@@ -61,5 +61,7 @@ def park(received: Received[TransactionEnded]) -> TransactionReply:
     )
     info = None
     if message.id_token is not None:
-        info = authorization.judge_one(message.id_token.uid, now=received.received_at).info()
+        info = authorization.judge_one(
+            message.id_token.uid, station_id=received.station.id, now=received.received_at
+        ).info()
     return TransactionReply(transaction_ref=message.transaction_ref, id_token_info=info)

@@ -10,7 +10,7 @@ from stations.models import Evse, StationCommand
 
 
 class StartRequest(models.Model):
-    """A remote start of one person at one EVSE; its id is the ``remoteStartId`` of OCPP 2.x.
+    """A remote start of one person, or a guest, at one EVSE; its id is the ``remoteStartId`` of OCPP 2.x.
 
     Accepted by the station is not started: the request is fulfilled by the session that follows, or
     expires.
@@ -28,7 +28,13 @@ class StartRequest(models.Model):
         IdToken, models.CASCADE, related_name="start_requests", verbose_name=_("id token")
     )
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="start_requests", verbose_name=_("asked by")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="start_requests",
+        verbose_name=_("asked by"),
+        help_text=_("empty: a guest"),
     )
     command = models.OneToOneField(
         StationCommand, models.SET_NULL, null=True, related_name="start_request", verbose_name=_("command")
