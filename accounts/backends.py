@@ -73,6 +73,7 @@ _KEEP_BOOKS = (
         "billing", ("dunningcase", "reconciliation", "dispute", "wallet", "payoutfile"), ("change",)
     )
 )  # fmt: skip
+_KEEP_ENERGY_COSTS = _permissions("billing", ("energycost",), _ALL)
 _SEE_REVIEWS = _permissions("charging_sessions", ("sessionreview",), ("view",))
 _DECIDE_REVIEWS = _permissions("charging_sessions", ("sessionreview",), ("view", "change"))
 _SEE_PEOPLE = _permissions(
@@ -108,6 +109,7 @@ def _commands(kinds: Iterable[str]) -> frozenset[str]:
 _PERMISSIONS: dict[str, frozenset[str]] = {
     Role.OPERATOR: _SEE_HARDWARE | _SEE_FRAMES | _SEE_SESSIONS | _SEE_PRICES | _SEE_BILLS | _SEE_PEOPLE
     | _OWN_KEYS | _KEEP_HARDWARE | _KEEP_TARIFFS | _KEEP_TOKENS | _SEE_CUSTOMERS | _DECIDE_REVIEWS
+    | _KEEP_ENERGY_COSTS
     | _permissions("stations", ("location",), _ALL)
     | _permissions("stations", ("evse", "connector"), ("delete",))
     | _permissions("charging_sessions", ("unmatchedstop",), ("change",))
@@ -121,7 +123,7 @@ _PERMISSIONS: dict[str, frozenset[str]] = {
     | _permissions("accounts", ("idtoken",), ("view",))
     | _commands(ALL_COMMANDS),
     Role.FINANCE: _SEE_HARDWARE | _SEE_SESSIONS | _SEE_PRICES | _SEE_BILLS | _SEE_PEOPLE | _OWN_KEYS
-    | _KEEP_TARIFFS | _SEE_CUSTOMERS | _SEE_BOOKS | _KEEP_BOOKS | _DECIDE_REVIEWS
+    | _KEEP_TARIFFS | _SEE_CUSTOMERS | _SEE_BOOKS | _KEEP_BOOKS | _DECIDE_REVIEWS | _KEEP_ENERGY_COSTS
     | _permissions("charging_sessions", ("unmatchedstop",), ("change",)),
     Role.SUPPORT: _SEE_HARDWARE | _SEE_FRAMES | _SEE_SESSIONS | _SEE_PRICES | _SEE_BILLS | _SEE_PEOPLE
     | _OWN_KEYS | _SEE_CUSTOMERS | _SEE_REVIEWS

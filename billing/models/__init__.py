@@ -3,6 +3,7 @@
 from billing.models.accounts import BillingAccount, CostCentre, SellerProfile, VatNumberCheck
 from billing.models.cdrs import Cdr, CdrLine, PaymentKind
 from billing.models.dunning import DunningAct, DunningCase, DunningPolicy
+from billing.models.energy_costs import CdrCost, EnergyCost
 from billing.models.exports import Export, ExportDownload, ExportKind, ExportSchedule
 from billing.models.invoices import (
     BilledCdr,
@@ -40,6 +41,7 @@ __all__ = [
     "BillingAccount",
     "Card",
     "Cdr",
+    "CdrCost",
     "CdrLine",
     "CostCentre",
     "Dispute",
@@ -47,6 +49,7 @@ __all__ = [
     "DunningCase",
     "DunningPolicy",
     "DynamicPrice",
+    "EnergyCost",
     "Export",
     "ExportDownload",
     "ExportKind",

@@ -328,6 +328,7 @@ class BalanceTransaction(models.Model):
         verbose_name = _("balance transaction")
         verbose_name_plural = _("balance transactions")
         ordering = ("-created_at",)
+        indexes = (models.Index(fields=("payment_intent",), name="balance_by_payment"),)
 
     def __str__(self) -> str:
         return f"{self.type} {self.amount}"

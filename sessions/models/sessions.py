@@ -158,6 +158,12 @@ class ChargingSession(models.Model):
                 condition=models.Q(remote_start_id__isnull=False),
                 name="session_by_remote_start",
             ),
+            models.Index(
+                fields=("ended_at",),
+                condition=models.Q(flags__contains=["to_correct"]),
+                name="session_to_correct",
+            ),
+            models.Index(fields=("id",), condition=~models.Q(held_reason=""), name="session_held"),
         )
 
     def __str__(self) -> str:
