@@ -275,12 +275,17 @@ def checked_event(body: bytes, *, signature: str) -> dict[str, Any]:
     return event
 
 
+def disconnect() -> None:
+    """No connection is kept; the next call opens its own."""
+    _client.cache_clear()
+
+
 def _get(path: str, data: dict[str, Any] | None = None) -> dict[str, Any]:
     return _call("get", path, data or {})
 
 
 def _post(path: str, data: dict[str, Any], *, key: str) -> dict[str, Any]:
-    return _call("post", path, {**data, "idempotency_key": key})
+    return _call("post", path, {**data, "idempotency_key": key} if key else data)
 
 
 def _pages(path: str, data: dict[str, Any]) -> Iterator[dict[str, Any]]:

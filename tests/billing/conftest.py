@@ -8,9 +8,10 @@ import pytest
 
 from billing.models import PriceComponent, Tariff, TariffAssignment, TariffElement
 from stations.models import ChargingStation
+from tests.billing.stripe_fixture import stripe_fake
 from tests.sessions.conftest import NOON, _handlers, card, driver, says, says_201, station
 
-__all__ = ["_handlers", "card", "driver", "make_tariff", "says", "says_201", "station"]
+__all__ = ["_handlers", "card", "driver", "make_tariff", "says", "says_201", "station", "stripe_fake"]
 
 MakeTariff = Callable[..., Tariff]
 
