@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from accounts import access
 from accounts.models import Organisation, User
 from billing.models import BillingAccount, GuestCheckout, PaymentKind
 from sessions.models import ChargingSession
+from stations.models import Evse
 
 _PAYMENT_KINDS = {
     BillingAccount.Collection.CARD: PaymentKind.CARD,
@@ -30,9 +32,21 @@ def operator_id_of(session: ChargingSession) -> int | None:
     return location.operator_id if location else access.sole_operator_id()
 
 
+def operator_id_at(evse: Evse) -> int | None:
+    """The operator that sells at the EVSE."""
+    location = evse.station.location
+    return location.operator_id if location else access.sole_operator_id()
+
+
+def is_guests(session: ChargingSession) -> bool:
+    """Whether a guest charges: the session follows from a guest's checkout."""
+    of_session = Q(session=session) | Q(start_request__session=session)
+    return GuestCheckout.objects.filter(of_session).exists()
+
+
 def payer_of(session: ChargingSession) -> Payer:
     """Who pays: the guest, else the token's organisation, else the driver; opens accounts as needed."""
-    if GuestCheckout.objects.filter(session=session).exists():
+    if is_guests(session):
         return Payer(None, PaymentKind.GUEST)
     operator_id = operator_id_of(session)
     account = None if operator_id is None else _account(session, operator_id)

@@ -23,7 +23,8 @@ from typing import Any
 from django.db.models import Prefetch, Q
 
 from accounts import access
-from billing.models import GuestCheckout, PriceGroup, Tariff, TariffAssignment, TariffElement
+from billing.customers import is_guests
+from billing.models import PriceGroup, Tariff, TariffAssignment, TariffElement
 from billing.price_groups import ANYBODY, Driver, InGroup, groups_of
 from sessions.models import ChargingSession
 from stations.models import Evse
@@ -138,7 +139,7 @@ def tariff_for(evse_id: int | None, *, at: dt.datetime, driver: Driver = ANYBODY
 
 def driver_of(session: ChargingSession) -> Driver:
     """Who charges in the session: the driver, the organisation of the id token, or a guest."""
-    if GuestCheckout.objects.filter(session=session).exists():
+    if is_guests(session):
         return Driver(is_guest=True)
     token = session.id_token
     return Driver(user_id=session.user_id, organisation_id=token.organisation_id if token else None)
