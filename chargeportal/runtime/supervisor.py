@@ -12,7 +12,7 @@ import time
 from typing import IO
 
 from chargeportal import __version__
-from chargeportal.runtime import programs
+from chargeportal.runtime import pretended, programs
 from chargeportal.runtime.addresses import (
     CannotStart,
     check_database,
@@ -64,6 +64,8 @@ class Supervisor:
         self._env = self._environment(database_url=database_url, redis_url=redis_url)
         self._prepare()
         self._has_demo = self.wishes.demo and demo_is_in(database_url)
+        if self._has_demo and not os.environ.get("STRIPE_SECRET_KEY"):
+            self._pretend_payments()
         self._start_web()
         self._start_workers()
         for line in welcome(wishes, has_demo=self._has_demo):
@@ -171,6 +173,17 @@ class Supervisor:
         self.programs.append(program)
         program.start()
         return program
+
+    def _pretend_payments(self) -> None:
+        """Start the card processor of the demo, and tell everything that starts later where it is."""
+        with step("Test payments") as note:
+            self._payments_socket = pretended.loopback_socket()
+            fd, port = self._payments_socket.fileno(), self._payments_socket.getsockname()[1]
+            self._env |= pretended.stripe_environment(port=port)
+            wishes = self.wishes
+            command = pretended.stripe_command(fd=fd, var=wishes.var, host=wishes.host, port=wishes.port)
+            self._program("test payments", command, log="test-payments", pass_fds=(fd,))
+            note("started; no money moves")
 
     def _start_web(self) -> None:
         wishes, fd = self.wishes, self._socket.fileno()
