@@ -19,6 +19,7 @@ from billing.rating.session import (
     ReservationOutcome,
 )
 from billing.rating.tariff import Dimension, Tariff, TaxIncluded, parse_tariff
+from billing.rating.thinning import needs_power, needs_readings, thinned
 
 __all__ = [
     "Charge",
@@ -37,7 +38,10 @@ __all__ = [
     "TaxIncluded",
     "describe",
     "exact_text",
+    "needs_power",
+    "needs_readings",
     "parse_tariff",
     "rate",
+    "thinned",
     "trace",
 ]

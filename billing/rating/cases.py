@@ -170,7 +170,7 @@ def _items(line: RatedLine) -> list[dict[str, Any]]:
 
 
 def _share(line: RatedLine, counted: int | Fraction) -> Fraction:
-    if line.charge is Charge.ENERGY:
+    if line.unit == "kWh":
         return Fraction(counted, NWH_PER_KWH)
     return Fraction(counted, 3600 * US_PER_S) if line.unit == "h" else Fraction(counted)
 

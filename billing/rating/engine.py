@@ -6,14 +6,16 @@ clock, no database and no Django. The steps follow OCPI 2.3.0 (mod_tariffs, mod_
 1. cut the measured periods wherever another component may become active (`slicing`, `localtime`),
 2. choose the active component of every dimension in each slice (`selection`),
 3. count what each component is paid for (`counting`) and round it up to the step size (`steps`),
-4. price and tax each count (`taxes`), and hold the total within the minimum and maximum (`limits`).
+4. price and tax each count (`taxes`), take off discounts (`discounts`), and hold the total within the minimum
+   and maximum and the day's cap (`limits`).
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 
-from billing.rating import limits, steps
+from billing.rating import discounts, limits, steps
 from billing.rating.counting import Charge, Tallies, Tally, count
 from billing.rating.quantities import NWH_PER_KWH, NWH_PER_WH, US_PER_HOUR, US_PER_S
 from billing.rating.result import Quantities, RatedLine, RatedSession, Rounded
@@ -21,6 +23,10 @@ from billing.rating.selection import plan_for
 from billing.rating.session import MeasuredSession, PeriodKind
 from billing.rating.tariff import Tariff, TaxIncluded
 from billing.rating.taxes import taxed
+from chargeportal.common.money import round_half_up
+
+#: Decimals of a price that is not written in the tariff but came about.
+UNIT_PRICE_DIGITS = 4
 
 #: The unit of each charge and how much of it the engine counts; in the order of a bill.
 _UNITS = {
@@ -43,9 +49,11 @@ def rate(session: MeasuredSession, *, tariff: Tariff) -> RatedSession:
     lines = [
         _line(tally, tariff=tariff, session=session) for charge in _UNITS for tally in tallies.of(charge)
     ]
-    bounded = limits.adjustment(lines, tariff=tariff, session=session)
-    if bounded is not None:
-        lines.append(bounded)
+    lines += discounts.lines(tallies, among=lines, tariff=tariff, session=session)
+    for adjustment in (limits.adjustment, limits.day_cap):
+        bounded = adjustment(lines, tariff=tariff, session=session)
+        if bounded is not None:
+            lines.append(bounded)
     return RatedSession(
         tariff=tariff,
         session=session,
@@ -61,13 +69,15 @@ def _line(tally: Tally, *, tariff: Tariff, session: MeasuredSession) -> RatedLin
     candidate = tally.candidate
     quantity = Fraction(tally.counted + tally.rounded_up, per_unit)
     untaxed = tariff.tax_included is TaxIncluded.NOT_APPLICABLE
-    amount = taxed(quantity * candidate.price, vat_rate=candidate.vat_rate, tariff=tariff)
+    price = tally.price(per_unit=per_unit)
+    amount = taxed(price, vat_rate=candidate.vat_rate, tariff=tariff)
+    is_parking = tally.charge is Charge.PARKING_TIME
     return RatedLine(
         charge=tally.charge,
         quantity=quantity,
         measured=Fraction(tally.counted, per_unit),
         unit=unit,
-        unit_price=candidate.component.price,
+        unit_price=_unit_price(tally, price=price, quantity=quantity),
         currency=tariff.currency,
         tax_included=tariff.tax_included,
         vat_rate=None if untaxed else candidate.component.vat_rate,
@@ -77,7 +87,17 @@ def _line(tally: Tally, *, tariff: Tariff, session: MeasuredSession) -> RatedLin
         candidate=candidate,
         runs=tuple(tally.runs),
         session=session,
+        shares=tuple(tally.shares),
+        dynamic=tariff.dynamic if tally.shares else None,
+        free_s=Fraction(tariff.idle_grace_s) if is_parking else Fraction(0),
     )
+
+
+def _unit_price(tally: Tally, *, price: Fraction, quantity: Fraction) -> Decimal:
+    """Return the component's price, or what a unit came to where the price changed with the market."""
+    if not tally.shares:
+        return tally.candidate.component.price
+    return round_half_up(price / quantity, digits=UNIT_PRICE_DIGITS)
 
 
 def _measured(tallies: Tallies) -> Quantities:

@@ -7,7 +7,15 @@ decimals (at most twelve places), instants are ISO 8601 in UTC, hours are the lo
 |---|---|
 | energy_at_price, charging_time_at_price, parking_time_at_price, start_fee, reservation_time_at_price, \
 reservation_fee | quantity, unit (kWh, h, x), price, currency, tax_included, vat_percent, element, component |
-| minimum_price, maximum_price | price, currency, tax_included |
+| market_energy_price | the same, price being what a kWh came to; area, add_percent, add_per_kwh, floor, \
+cap, fallback_per_kwh: all before tax |
+| market_price | start, end, quantity, unit, price, spot (before tax, null: missing, the fallback holds), \
+bound (floor, cap or empty) |
+| off_peak_discount | name, quantity, unit, price (negative), percent or per_kwh, currency, tax_included, \
+vat_percent |
+| minimum_price, maximum_price | price (of the adjustment), limit, currency, tax_included |
+| day_cap | the same; limit and paid (for other sessions of the day) are after tax |
+| free_idle_time | s |
 | between_hours | start, end |
 | on_weekdays | weekdays (0 is Monday) |
 | from_date, until_date | date |
@@ -24,15 +32,15 @@ register_from_wh, register_to_wh; interpolated: which of "start", "end" lies bet
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from billing.rating.counting import Charge, Run
-from billing.rating.quantities import NWH_PER_WH, datetime_from_us, us_from_datetime
+from billing.rating.extensions import DynamicPrice, Incentive
+from billing.rating.quantities import NWH_PER_KWH, NWH_PER_WH, Count, datetime_from_us, us_from_datetime
+from billing.rating.restrictions import ReservationRestriction, Restrictions
 from billing.rating.result import RatedLine
-from billing.rating.tariff import ReservationRestriction, Restrictions
 from chargeportal.common.money import round_half_up
 
 CODES = {
@@ -44,6 +52,8 @@ CODES = {
     Charge.RESERVATION_FLAT: "reservation_fee",
     Charge.MIN_PRICE: "minimum_price",
     Charge.MAX_PRICE: "maximum_price",
+    Charge.OFF_PEAK_DISCOUNT: "off_peak_discount",
+    Charge.DAY_CAP: "day_cap",
 }
 
 _BOUNDS = (
@@ -60,7 +70,14 @@ _BOUNDS = (
 
 def trace(line: RatedLine) -> list[dict[str, Any]]:
     """Return the reasons for the line: the price, why it was active, when and by which readings, the step."""
-    return [describe(line), *_restrictions(line), *_periods(line), *_step(line)]
+    return [
+        describe(line),
+        *_grace(line),
+        *_restrictions(line),
+        *_market(line),
+        *_periods(line),
+        *_step(line),
+    ]
 
 
 def describe(line: RatedLine) -> dict[str, Any]:
@@ -71,14 +88,41 @@ def describe(line: RatedLine) -> dict[str, Any]:
         "currency": line.currency,
         "tax_included": str(line.tax_included),
     }
-    if line.candidate is None:
+    for name in ("limit", "paid"):
+        if getattr(line, name) is not None:
+            price[name] = exact_text(getattr(line, name))
+    if line.candidate is None and line.incentive is None:
         return price
-    return price | {
+    counted = price | {
         "quantity": exact_text(line.quantity),
         "unit": line.unit,
         "vat_percent": None if line.vat_rate is None else exact_text(line.vat_rate * 100),
-        "element": line.candidate.element_index,
-        "component": line.candidate.component_index,
+    }
+    if line.candidate is None:
+        return counted | _incentive(line.incentive)
+    place = {"element": line.candidate.element_index, "component": line.candidate.component_index}
+    return counted | place | _dynamic(line.dynamic)
+
+
+def _incentive(incentive: Incentive | None) -> dict[str, Any]:
+    if incentive is None:
+        return {}
+    if incentive.rate is not None:
+        return {"name": incentive.name, "percent": exact_text(incentive.rate * 100)}
+    return {"name": incentive.name, "per_kwh": exact_text(incentive.per_kwh or 0)}
+
+
+def _dynamic(dynamic: DynamicPrice | None) -> dict[str, Any]:
+    if dynamic is None:
+        return {}
+    return {
+        "code": "market_energy_price",
+        "area": dynamic.area,
+        "add_percent": exact_text(dynamic.add_rate * 100),
+        "add_per_kwh": exact_text(dynamic.add_per_kwh),
+        "floor": exact_text(dynamic.floor),
+        "cap": None if dynamic.cap is None else exact_text(dynamic.cap),
+        "fallback_per_kwh": exact_text(dynamic.fallback),
     }
 
 
@@ -89,7 +133,32 @@ def exact_text(value: Fraction | Decimal | int) -> str:
     return "0" if text in ("", "-0") else text
 
 
+def _grace(line: RatedLine) -> Iterator[dict[str, Any]]:
+    if line.free_s:
+        yield {"code": "free_idle_time", "s": exact_text(line.free_s)}
+
+
+def _market(line: RatedLine) -> Iterator[dict[str, Any]]:
+    for share in line.shares:
+        yield {
+            "code": "market_price",
+            "start": _iso(share.start_us),
+            "end": _iso(share.end_us),
+            "quantity": exact_text(Fraction(share.counted) / NWH_PER_KWH),
+            "unit": line.unit,
+            "price": exact_text(share.quote.price),
+            "spot": None if share.quote.spot is None else exact_text(share.quote.spot),
+            "bound": share.quote.bound,
+        }
+
+
+def _iso(instant_us: Count) -> str:
+    return datetime_from_us(instant_us).isoformat()
+
+
 def _restrictions(line: RatedLine) -> Iterator[dict[str, Any]]:
+    if line.incentive is not None:
+        yield from _calendar(line.incentive.hours)
     if line.candidate is None:
         return
     restrictions = line.candidate.restrictions
@@ -128,8 +197,8 @@ def _periods(line: RatedLine) -> Iterator[dict[str, Any]]:
     for run in line.runs:
         yield {
             "code": "period",
-            "start": datetime_from_us(run.start_us).astimezone(UTC).isoformat(),
-            "end": datetime_from_us(run.end_us).astimezone(UTC).isoformat(),
+            "start": _iso(run.start_us),
+            "end": _iso(run.end_us),
             "quantity": exact_text(run.counted * per_unit),
             "unit": line.unit,
             **_readings(run, line.session.register_start_wh),

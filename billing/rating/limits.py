@@ -1,4 +1,4 @@
-"""Minimum and maximum price: one more line that brings the sum of the others within the bounds.
+"""Minimum and maximum price, and the most of a day: lines that bring the sum of the others within the bounds.
 
 OCPI bounds the amounts before and after tax independently. As a line of its own the adjustment keeps
 "total = sum of the lines" true, for the exact amounts and for the rounded ones.
@@ -7,6 +7,7 @@ OCPI bounds the amounts before and after tax independently. As a line of its own
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -38,6 +39,46 @@ def adjustment(lines: Sequence[RatedLine], *, tariff: Tariff, session: MeasuredS
     if not any(exact) and all(money is None or money.is_zero for money in rounded):
         return None
     return _line(exact, rounded, tariff=tariff, session=session, lines=lines)
+
+
+def day_cap(lines: Sequence[RatedLine], *, tariff: Tariff, session: MeasuredSession) -> RatedLine | None:
+    """Return the line that keeps the driver's day within the tariff's cap, None when it is anyway.
+
+    The cap is on the amount after tax; the amount before tax falls in proportion, so that the rates of VAT
+    stay what they are. Where the tax is not known there is no cap.
+    """
+    cap = tariff.day_cap
+    exact, paid = total(line.incl for line in lines), rounded_total(lines, currency=tariff.currency)
+    if cap is None or exact is None or paid.incl is None:
+        return None
+    left = max(cap.incl - cap.paid, Decimal(0))
+    left_paid = round_half_up(left, digits=minor_digits(tariff.currency))
+    if exact <= left and paid.incl.amount <= left_paid:
+        return None
+    excl = total(line.excl for line in lines)
+    line = _line(
+        [
+            None if excl is None else _falling(excl, exact, Fraction(left)),
+            min(Fraction(left) - exact, Fraction(0)),
+        ],
+        [_falling_money(paid.excl, paid.incl, left_paid), _missing_money(paid.incl, None, left_paid)],
+        tariff=tariff,
+        session=session,
+        lines=lines,
+    )
+    return replace(line, charge=Charge.DAY_CAP, limit=cap.incl, paid=cap.paid)
+
+
+def _falling(excl: Fraction, incl: Fraction, left: Fraction) -> Fraction:
+    """Return what the amount before tax falls by when the one after tax falls to what is left."""
+    return min(excl * left / incl - excl, Fraction(0)) if incl else Fraction(0)
+
+
+def _falling_money(excl: Money | None, incl: Money, left: Decimal) -> Money | None:
+    if excl is None:
+        return None
+    fall = _falling(Fraction(excl.amount), Fraction(incl.amount), Fraction(left))
+    return Money(round_half_up(fall, digits=minor_digits(incl.currency)), incl.currency)
 
 
 def _bound(limit: PriceLimit | None, side: str) -> Decimal | None:
@@ -74,6 +115,8 @@ def _line(
     price = excl if tariff.tax_included is TaxIncluded.NO and excl is not None else incl
     missing = [Fraction(money.amount) for money in rounded if money is not None]
     up = next(amount for amount in (excl, incl, *missing) if amount) > 0
+    bound = tariff.min_price if up else tariff.max_price
+    side = "excl" if price is excl and price is not None else "incl"
     return RatedLine(
         charge=Charge.MIN_PRICE if up else Charge.MAX_PRICE,
         quantity=Fraction(1),
@@ -89,6 +132,7 @@ def _line(
         candidate=None,
         runs=(),
         session=session,
+        limit=_bound(bound, side),
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.rating.counting import Charge, Run
+from billing.rating.counting import Charge, Run, Share
+from billing.rating.extensions import DynamicPrice, Incentive
 from billing.rating.selection import Candidate
 from billing.rating.session import MeasuredSession
 from billing.rating.tariff import Tariff, TaxIncluded
@@ -41,7 +42,12 @@ class RatedLine:
     `quantity` is what is paid for, in `unit` ("kWh", "h", or "x" for once), so quantity x unit_price is the
     exact amount in the tariff's tax form; `measured` is the quantity before the step size. `excl`, `vat` and
     `incl` are exact, None where the tax is not known; `rounded` is what goes on paper. `candidate` is the
-    price component with its place in the tariff, None for the adjustment to a minimum or maximum price.
+    price component with its place in the tariff, None for what is not a price of its own: a discount, and
+    the adjustment to a minimum or maximum price or to the most of a day.
+
+    Under a dynamic tariff the price changes within the line: `shares` are the prices, `unit_price` is what a
+    kWh came to, rounded. `incentive` is what a discount is for, `limit` what an adjustment keeps to, `paid`
+    what was paid for other sessions of the day, and `free_s` the parking that came free before this line.
     """
 
     charge: Charge
@@ -58,6 +64,12 @@ class RatedLine:
     candidate: Candidate | None
     runs: tuple[Run, ...]
     session: MeasuredSession
+    shares: tuple[Share, ...] = ()
+    dynamic: DynamicPrice | None = None
+    incentive: Incentive | None = None
+    limit: Decimal | None = None
+    paid: Decimal | None = None
+    free_s: Fraction = Fraction(0)
 
     @property
     def vat(self) -> Fraction | None:

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime, time
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from billing.rating.quantities import Count, nwh_from_wh, us_from_s
-from billing.rating.session import PeriodKind, ReservationOutcome
-from billing.rating.tariff import (
-    Dimension,
-    PriceComponent,
+from billing.rating.quotes import Discount, Quote, changes_us, discount, quote
+from billing.rating.restrictions import (
+    MIDNIGHT,
     ReservationRestriction,
     Restrictions,
-    Tariff,
+    on_date,
+    within_hours,
 )
-
-MIDNIGHT = time(0)
+from billing.rating.session import PeriodKind, ReservationOutcome
+from billing.rating.tariff import Dimension, PriceComponent, Tariff
 
 
 class Bounds(NamedTuple):
@@ -63,8 +63,8 @@ class Candidate:
             and self.energy_nwh.hold(situation.energy_nwh)
             and self.power_w.hold(situation.power_w)
             and self.current_a.hold(situation.current_a)
-            and _within_hours(self.restrictions, situation.wall_clock.time())
-            and _on_date(self.restrictions, situation.wall_clock.date())
+            and within_hours(self.restrictions, situation.wall_clock.time())
+            and on_date(self.restrictions, situation.wall_clock.date())
         )
 
 
@@ -101,6 +101,36 @@ class Plan:
     energies_nwh: tuple[Count, ...]
     powers_w: tuple[Decimal, ...]
     currents_a: tuple[Decimal, ...]
+    instants_us: tuple[int, ...]
+    grace_us: Count
+    tariff: Tariff
+
+    @property
+    def asks_when(self) -> bool:
+        """Whether the price depends on when in a session the energy flowed, or on how fast."""
+        return bool(
+            self.times or self.durations_s or self.energies_wh or self.instants_us or self.asks_how_fast
+        )
+
+    @property
+    def asks_how_fast(self) -> bool:
+        """Whether the price depends on power or current."""
+        return bool(self.powers_w or self.currents_a)
+
+    def quote(self, energy: Candidate, *, at_us: Count) -> Quote | None:
+        """Return what a kWh costs at the instant under a dynamic tariff, None under any other."""
+        if self.tariff.dynamic is None:
+            return None
+        return quote(
+            self.tariff.dynamic,
+            at_us=at_us,
+            vat_rate=energy.vat_rate,
+            tax_included=self.tariff.tax_included,
+        )
+
+    def discount(self, price: Fraction, *, wall_clock: datetime) -> Discount | None:
+        """Return what is taken off a price of energy at that time of the wall clock."""
+        return discount(self.tariff.incentives, wall_clock=wall_clock, price=price)
 
     def active(self, situation: Situation, *, kind: PeriodKind, reservation: ReservationOutcome) -> Active:
         """Return what is active in the situation."""
@@ -126,37 +156,22 @@ def plan_for(tariff: Tariff) -> Plan:
     """Return the tariff's plan, made once per parsed tariff."""
     candidates = tuple(_candidates(tariff))
     used = [element.restrictions for element in tariff.elements]
+    hours = [incentive.hours for incentive in tariff.incentives]
     energies_wh = _values(used, "min_energy_wh", "max_energy_wh")
     return Plan(
         session=_of_use(candidates, None),
         reservation=_of_use(candidates, ReservationRestriction.RESERVATION),
         expiry=_of_use(candidates, ReservationRestriction.RESERVATION_EXPIRES),
-        times=frozenset(_times(used)),
+        times=frozenset(_times([*used, *hours])),
         durations_s=_values(used, "min_duration_s", "max_duration_s"),
         energies_wh=energies_wh,
         energies_nwh=tuple(nwh_from_wh(energy_wh) for energy_wh in energies_wh),
         powers_w=_values(used, "min_power_w", "max_power_w"),
         currents_a=_values(used, "min_current_a", "max_current_a"),
+        instants_us=changes_us(tariff.dynamic),
+        grace_us=us_from_s(tariff.idle_grace_s),
+        tariff=tariff,
     )
-
-
-def _within_hours(restrictions: Restrictions, clock: time) -> bool:
-    """Hold from start to end; past midnight when the end is earlier; all day when both are the same."""
-    start, end = restrictions.start_time, restrictions.end_time
-    if start is None and end is None:
-        return True
-    start, end = start or MIDNIGHT, end or MIDNIGHT
-    if start < end:
-        return start <= clock < end
-    return clock >= start or clock < end
-
-
-def _on_date(restrictions: Restrictions, day: date) -> bool:
-    if restrictions.weekdays and day.weekday() not in restrictions.weekdays:
-        return False
-    if restrictions.start_date is not None and day < restrictions.start_date:
-        return False
-    return restrictions.end_date is None or day < restrictions.end_date
 
 
 def _first(chain: tuple[Candidate, ...], dimension: Dimension, situation: Situation) -> Candidate | None:

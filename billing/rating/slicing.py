@@ -6,7 +6,7 @@ mostly a handful of slices; a period inside which something changes is several.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -71,7 +71,7 @@ def slices(session: MeasuredSession, *, plan: Plan) -> Iterator[Slice]:  # noqa:
     Raises InvalidSession where the periods contradict each other. Longer than most functions here, because
     it is the loop over all samples and a call in it costs more than the work it would name.
     """
-    cuts = [*_time_cuts(session, plan=plan), END_OF_TIME_US]
+    cuts = [*time_cuts(session, plan=plan), END_OF_TIME_US]
     thresholds = (*plan.energies_wh, ENDLESS_WH)
     powers, currents = plan.powers_w, plan.currents_a
     segment = power = current = 0
@@ -144,6 +144,17 @@ def origins(session: MeasuredSession) -> tuple[int, int]:
     return (first if charging is None else us_from_datetime(charging.start)), first
 
 
+def parted(piece: Slice, *, after_us: Count) -> tuple[Slice, Slice]:
+    """Return the slice's first microseconds and the rest of it; energy goes with time."""
+    energy, duration = piece.end_nwh - piece.start_nwh, piece.end_us - piece.start_us
+    middle_us, middle_nwh = piece.start_us + after_us, piece.start_nwh + _part(energy, after_us, duration)
+    bands, period, start_us, end_us, start_nwh, end_nwh = piece
+    return (
+        Slice(bands, period, start_us, middle_us, start_nwh, middle_nwh),
+        Slice(bands, period, middle_us, end_us, middle_nwh, end_nwh),
+    )
+
+
 def _pieces(whole: Slice, *, cuts: Sequence[Count], thresholds: Sequence[Count]) -> Iterator[Slice]:
     """Yield one period cut at every boundary inside it; time and energy advance in step."""
     points = [*_time_points(whole, cuts), *_energy_points(whole, thresholds)]
@@ -182,9 +193,9 @@ def _part(whole: Count, share: Count, of: Count) -> Count:
     return part.numerator if part.denominator == 1 else part
 
 
-def _time_cuts(session: MeasuredSession, *, plan: Plan) -> list[Count]:
+def time_cuts(session: MeasuredSession, *, plan: Plan) -> list[Count]:
     """Return, sorted, the instants at which a restriction on time may begin or cease to match."""
-    if not session.periods or not (plan.times or plan.durations_s):
+    if not session.periods or not (plan.times or plan.durations_s or plan.instants_us):
         return []
     first = us_from_datetime(session.periods[0].start)
     last = us_from_datetime(session.periods[-1].end)
@@ -195,4 +206,5 @@ def _time_cuts(session: MeasuredSession, *, plan: Plan) -> list[Count]:
         cuts.update(localtime.boundaries(first, last, zone=session.time_zone, times=plan.times))
     for origin in origins(session):
         cuts.update(origin + us_from_s(duration_s) for duration_s in plan.durations_s)
+    cuts.update(plan.instants_us[bisect_left(plan.instants_us, first) : bisect_right(plan.instants_us, last)])
     return sorted(cut for cut in cuts if first < cut < last)

@@ -2,20 +2,28 @@
 
 `parse_tariff` takes an OCPI Tariff object of 2.2.1 or 2.3.0 (a dict as `json.loads` gives it). What it
 accepts it can price; anything it does not know, such as a restriction of a later OCPI version, is refused
-rather than priced as if it were absent.
+rather than priced as if it were absent. Keys that begin with `x_` are ours (`billing.rating.extensions`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from datetime import date, time
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from billing.rating import reading
-from billing.rating.reading import InvalidTariff, at
+from billing.rating.extensions import (
+    DayCap,
+    DynamicPrice,
+    Incentive,
+    read_day_cap,
+    read_dynamic,
+    read_incentives,
+)
+from billing.rating.reading import at
+from billing.rating.restrictions import Restrictions, read_restrictions
 
 
 class Dimension(StrEnum):
@@ -35,13 +43,6 @@ class TaxIncluded(StrEnum):
     NOT_APPLICABLE = "N/A"
 
 
-class ReservationRestriction(StrEnum):
-    """The kind of reservation cost an element is for."""
-
-    RESERVATION = "RESERVATION"
-    RESERVATION_EXPIRES = "RESERVATION_EXPIRES"
-
-
 @dataclass(frozen=True, slots=True)
 class PriceComponent:
     """One price: per kWh, per hour or once. `vat_rate` is a fraction (0.25), None where no VAT applies."""
@@ -50,32 +51,6 @@ class PriceComponent:
     price: Decimal
     vat_rate: Decimal | None
     step_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Restrictions:
-    """When an element is active. All given fields must match; minima include, maxima exclude their value.
-
-    Times and dates are the wall clock of the location. `weekdays` holds Monday as 0; empty means all.
-    """
-
-    start_time: time | None = None
-    end_time: time | None = None
-    start_date: date | None = None
-    end_date: date | None = None
-    weekdays: frozenset[int] = frozenset()
-    min_energy_wh: Decimal | None = None
-    max_energy_wh: Decimal | None = None
-    min_current_a: Decimal | None = None
-    max_current_a: Decimal | None = None
-    min_power_w: Decimal | None = None
-    max_power_w: Decimal | None = None
-    min_duration_s: Decimal | None = None
-    max_duration_s: Decimal | None = None
-    reservation: ReservationRestriction | None = None
-
-    def __bool__(self) -> bool:
-        return any(getattr(self, field.name) not in (None, frozenset()) for field in fields(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +71,10 @@ class PriceLimit:
 
 @dataclass(frozen=True, eq=False)
 class Tariff:
-    """A parsed tariff. Two tariffs are the same only if they are the same object; parse once, rate often."""
+    """A parsed tariff. Two tariffs are the same only if they are the same object; parse once, rate often.
+
+    The last four fields are ours and not OCPI's: see `billing.rating.extensions`.
+    """
 
     id: str
     currency: str
@@ -105,24 +83,10 @@ class Tariff:
     elements: tuple[TariffElement, ...]
     min_price: PriceLimit | None = None
     max_price: PriceLimit | None = None
-
-
-_RESTRICTION_READERS = {
-    "start_time": ("start_time", reading.time_of_day),
-    "end_time": ("end_time", reading.time_of_day),
-    "start_date": ("start_date", reading.date_value),
-    "end_date": ("end_date", reading.date_value),
-    "day_of_week": ("weekdays", reading.weekdays),
-    "min_kwh": ("min_energy_wh", reading.thousands),
-    "max_kwh": ("max_energy_wh", reading.thousands),
-    "min_current": ("min_current_a", reading.non_negative),
-    "max_current": ("max_current_a", reading.non_negative),
-    "min_power": ("min_power_w", reading.thousands),
-    "max_power": ("max_power_w", reading.thousands),
-    "min_duration": ("min_duration_s", reading.non_negative),
-    "max_duration": ("max_duration_s", reading.non_negative),
-    "reservation": ("reservation", reading.choice(ReservationRestriction)),
-}
+    idle_grace_s: Decimal = Decimal(0)
+    dynamic: DynamicPrice | None = None
+    incentives: tuple[Incentive, ...] = ()
+    day_cap: DayCap | None = None
 
 
 def parse_tariff(ocpi: Mapping[str, Any]) -> Tariff:
@@ -137,6 +101,10 @@ def parse_tariff(ocpi: Mapping[str, Any]) -> Tariff:
         elements=tuple(_element(element, at("elements", index)) for index, element in enumerate(elements)),
         min_price=_limit(source.get("min_price"), "min_price"),
         max_price=_limit(source.get("max_price"), "max_price"),
+        idle_grace_s=reading.non_negative(source.get("x_idle_grace_s") or 0, "x_idle_grace_s"),
+        dynamic=read_dynamic(source.get("x_dynamic"), "x_dynamic"),
+        incentives=read_incentives(source.get("x_incentives"), "x_incentives"),
+        day_cap=read_day_cap(source.get("x_day_cap"), "x_day_cap"),
     )
 
 
@@ -148,7 +116,7 @@ def _element(source: Any, path: str) -> TariffElement:
             _component(component, at(f"{path}.price_components", index))
             for index, component in enumerate(components)
         ),
-        restrictions=_restrictions(element.get("restrictions"), f"{path}.restrictions"),
+        restrictions=read_restrictions(element.get("restrictions"), f"{path}.restrictions"),
     )
 
 
@@ -161,18 +129,6 @@ def _component(source: Any, path: str) -> PriceComponent:
         vat_rate=None if vat_percent is None else reading.percent(vat_percent, f"{path}.vat"),
         step_size=reading.whole(component.get("step_size") or 0, f"{path}.step_size"),
     )
-
-
-def _restrictions(source: Any, path: str) -> Restrictions:
-    values: dict[str, Any] = {}
-    for name, value in reading.mapping(source or {}, path).items():
-        if value is None:
-            continue
-        if name not in _RESTRICTION_READERS:
-            raise InvalidTariff(f"{path}.{name}: an unknown restriction cannot be priced")
-        field, read = _RESTRICTION_READERS[name]
-        values[field] = read(value, f"{path}.{name}")
-    return Restrictions(**values)
 
 
 def _limit(source: Any, path: str) -> PriceLimit | None:
