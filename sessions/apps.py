@@ -14,5 +14,6 @@ class SessionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register what the portal's live pages push."""
+        """Register what the portal's live pages push, and the receivers of this app's own facts."""
+        from sessions import receivers  # noqa: F401
         from sessions.web import live  # noqa: F401

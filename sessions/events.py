@@ -22,3 +22,10 @@ class SessionCorrected:
     """Data came for a session that had ended already."""
 
     session_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsCameLate:
+    """Meter readings came for a session that had ended already."""
+
+    session_id: int

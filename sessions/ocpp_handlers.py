@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chargeportal.live import hints
-from sessions import authorization, transactions, updates
+from sessions import authorization, late_readings, transactions, updates
 from sessions.samples import StationReadings, record_samples
 from stations.ocpp.dispatch import Received, answers
 from stations.ocpp.messages import (
@@ -58,5 +58,6 @@ def store_meter_values(batch: Sequence[Received[MeterValues]]) -> Sequence[Reply
         )
         for received in batch
     )
+    late_readings.notice(session_ids)
     hints.changed(session_ids=session_ids)
     return [EMPTY] * len(batch)

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from sessions import closing, remote_starts
+from sessions import closing, holds, late_readings, remote_starts
 
 BEAT_SCHEDULE = {
     "sessions.expire_start_requests": {
@@ -17,7 +17,13 @@ BEAT_SCHEDULE = {
         "schedule": 300.0,
         "options": {"queue": "stations", "expires": 290},
     },
+    "sessions.open_missing_reviews": {
+        "task": "sessions.tasks.open_missing_reviews",
+        "schedule": 300.0,
+        "options": {"queue": "stations", "expires": 290},
+    },
 }
+REVIEWS_AT_MOST = 500
 
 
 @shared_task(queue="stations")
@@ -31,3 +37,15 @@ def release_incomplete() -> int:
     """Sessions whose queued events never came are settled without them."""
     with transaction.atomic():
         return closing.release_incomplete(now=timezone.now())
+
+
+@shared_task(queue="stations", autoretry_for=(Exception,), retry_backoff=5, max_retries=5)
+def take_late_readings(*, session_id: int) -> bool:
+    """An ended session is settled again if readings that came late prove something else."""
+    return late_readings.take(session_id, now=timezone.now())
+
+
+@shared_task(queue="stations")
+def open_missing_reviews() -> int:
+    """Held sessions from before there were reviews get theirs."""
+    return holds.open_missing(most=REVIEWS_AT_MOST, now=timezone.now())
