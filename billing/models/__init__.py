@@ -31,7 +31,7 @@ from billing.models.payments import (
 from billing.models.prepaid import Plan, Subscription, SubscriptionMonth, Wallet, WalletEntry
 from billing.models.settlements import HomeChargingAgreement, Payout, PayoutFile, RevenueShareAgreement
 from billing.models.simulations import TariffSimulation
-from billing.models.spot import BiddingArea, DynamicPrice, SpotPrice
+from billing.models.spot import BiddingArea, DynamicPrice, OffPeakIncentive, SpotPrice
 from billing.models.tariffs import PriceComponent, PriceGroup, Tariff, TariffAssignment, TariffElement
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "JournalLine",
     "LedgerAccount",
     "LedgerPeriod",
+    "OffPeakIncentive",
     "Payment",
     "PaymentKind",
     "Payout",

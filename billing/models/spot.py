@@ -1,11 +1,16 @@
-"""Day-ahead prices, and how a tariff follows them."""
+"""Day-ahead prices, how a tariff follows them, and what it takes off in hours of little demand."""
 
 from decimal import Decimal
+from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.tariffs import Tariff
+
+OCPI_WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 
 
 class BiddingArea(models.TextChoices):
@@ -80,3 +85,84 @@ class DynamicPrice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tariff_id} {self.area}"
+
+    def as_ocpi(self) -> dict[str, Any]:
+        """The ``x_dynamic`` object of the rating engine, without the prices of any day."""
+        bounds = {"floor": self.floor_per_kwh, "cap": self.cap_per_kwh}
+        return {
+            "area": self.area,
+            "add_percent": str(self.add_percent),
+            "add_per_kwh": str(self.add_per_kwh),
+            "fallback_per_kwh": str(self.fallback_per_kwh),
+        } | {name: str(bound) for name, bound in bounds.items() if bound is not None}
+
+
+class OffPeakIncentive(models.Model):
+    """A discount on energy in certain hours of the local clock: a share of the price or so much a kWh."""
+
+    tariff = models.ForeignKey(Tariff, models.CASCADE, related_name="incentives", verbose_name=_("tariff"))
+    position = models.PositiveSmallIntegerField(
+        _("position"), default=1, help_text=_("of several that hold at a time, the first one counts")
+    )
+    name = models.CharField(_("name"), max_length=60, help_text=_("as the driver reads it on the bill"))
+    start_time = models.TimeField(_("from"), null=True, blank=True)
+    end_time = models.TimeField(
+        _("to"), null=True, blank=True, help_text=_("earlier than the beginning: past midnight")
+    )
+    weekdays = ArrayField(
+        models.PositiveSmallIntegerField(),
+        default=list,
+        blank=True,
+        verbose_name=_("weekdays"),
+        help_text=_("0 is Monday; empty: every day"),
+    )
+    percent = models.DecimalField(
+        _("discount (%)"),
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
+    )
+    per_kwh = models.DecimalField(
+        _("discount per kWh"),
+        max_digits=10,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0))],
+        help_text=_("with or without VAT as the tariff's prices are"),
+    )
+
+    class Meta:
+        verbose_name = _("off-peak discount")
+        verbose_name_plural = _("off-peak discounts")
+        ordering = ("tariff", "position", "id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(
+                    percent__isnull=False, per_kwh__isnull=True, percent__gte=0, percent__lte=100
+                )
+                | models.Q(percent__isnull=True, per_kwh__isnull=False, per_kwh__gte=0),
+                name="off_peak_percent_or_amount",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(weekdays__contained_by=list(range(7))), name="off_peak_weekdays_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def as_ocpi(self) -> dict[str, Any]:
+        """One of the ``x_incentives`` of the rating engine."""
+        restrictions: dict[str, Any] = {}
+        for name in ("start_time", "end_time"):
+            if getattr(self, name) is not None:
+                restrictions[name] = f"{getattr(self, name):%H:%M}"
+        if self.weekdays:
+            restrictions["day_of_week"] = [OCPI_WEEKDAYS[day] for day in sorted(self.weekdays)]
+        incentive: dict[str, Any] = {"name": self.name, "restrictions": restrictions}
+        if self.percent is not None:
+            return incentive | {"percent": str(self.percent)}
+        return incentive | {"per_kwh": str(self.per_kwh)}

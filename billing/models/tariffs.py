@@ -168,7 +168,22 @@ class Tariff(models.Model):
         for bound in ("min_price", "max_price"):
             if getattr(self, bound) is not None:
                 tariff[bound] = getattr(self, bound)
-        return tariff
+        return tariff | self._beyond_ocpi()
+
+    def _beyond_ocpi(self) -> dict[str, Any]:
+        """What ours have more, under keys of our own; see ``billing.rating.extensions``."""
+        extensions: dict[str, Any] = {}
+        if self.idle_grace_minutes:
+            extensions["x_idle_grace_s"] = self.idle_grace_minutes * 60
+        if self.day_cap is not None:
+            extensions["x_day_cap"] = {"incl": str(self.day_cap)}
+        dynamic = getattr(self, "dynamic_price", None) if self.pk else None
+        if dynamic is not None:
+            extensions["x_dynamic"] = dynamic.as_ocpi()
+        incentives = [incentive.as_ocpi() for incentive in self.incentives.all()] if self.pk else []
+        if incentives:
+            extensions["x_incentives"] = incentives
+        return extensions
 
 
 class TariffElement(models.Model):
