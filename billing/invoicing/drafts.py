@@ -36,7 +36,8 @@ class DraftLine:
     """One line, rounded: ``gross`` = ``net`` + ``vat``; ``net`` = ``quantity`` x ``unit_price_net``.
 
     ``vat_rate`` is a fraction, None where no VAT applies. ``earned_vat_rate`` is the rate the CDR's income
-    was posted with, which reverse charge takes off the document.
+    was posted with, which reverse charge takes off the document. ``from_income`` says that a credit takes
+    back income for which there is no credit CDR. A credited line has the ``position`` of its original.
     """
 
     dimension: str
@@ -55,6 +56,8 @@ class DraftLine:
     started_at: dt.datetime | None = None
     ended_at: dt.datetime | None = None
     earned_vat_rate: Decimal | None = None
+    from_income: bool = False
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +91,6 @@ class Draft:
     #: CDRs that this document settles; by default those of its lines. A credit note of a whole CDR names the
     #: credit CDR, and none when it was credited by hand.
     billed_cdr_ids: tuple[int, ...] | None = None
-    #: Set where the lines go back to income instead of to what was not billed yet: credits by hand.
-    is_goodwill: bool = False
 
     @property
     def cdr_ids(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing.invoicing import parties, series
-from billing.invoicing.drafts import AlreadyBilled, Draft, EmptyDraft, MixedCurrencies
+from billing.invoicing.drafts import AlreadyBilled, Draft, DraftLine, EmptyDraft, MixedCurrencies
 from billing.invoicing.references import payment_reference
 from billing.invoicing.vat import Totals, totals
 from billing.ledger.postings import IssuedDocument, documents_issued
@@ -111,7 +111,7 @@ def _insert(
         for index, each in enumerate(prepared)
     )
     lines = [
-        [_line(invoice, position, line) for position, line in enumerate(each.draft.lines, start=1)]
+        [_line(invoice, place, line) for place, line in enumerate(each.draft.lines, start=1)]
         for invoice, each in zip(invoices, prepared, strict=True)
     ]
     vats = [
@@ -137,7 +137,7 @@ def _insert(
             lines=line_rows,
             vat_totals=vat_rows,
             earned_rates=[line.earned_vat_rate for line in each.draft.lines],
-            is_goodwill=each.draft.is_goodwill,
+            from_income=[line.from_income for line in each.draft.lines],
         )
         for invoice, line_rows, vat_rows, each in zip(invoices, lines, vats, prepared, strict=True)
     ]
@@ -217,10 +217,10 @@ def _due_date(each: _Prepared) -> dt.date:
     return draft.invoice_date + dt.timedelta(days=days)
 
 
-def _line(invoice: Invoice, position: int, line: Any) -> InvoiceLine:
+def _line(invoice: Invoice, place: int, line: DraftLine) -> InvoiceLine:
     return InvoiceLine(
         invoice=invoice,
-        position=position,
+        position=line.position or place,
         cdr_id=line.cdr_id,
         location_id=line.location_id,
         cost_centre=line.cost_centre,

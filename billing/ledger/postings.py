@@ -80,15 +80,15 @@ def cdr_rated(cdr: Cdr) -> JournalEntry | None:
 class IssuedDocument:
     """A document as it was just issued, with its rows at hand.
 
-    ``earned_rates`` are the VAT rates with which the income of the lines was posted; ``is_goodwill`` says
-    that a credit note takes back income that no credit CDR takes back.
+    For each line ``earned_rates`` has the VAT rate with which its income was posted, and ``from_income``
+    whether a credit note takes back income that no credit CDR takes back.
     """
 
     invoice: Invoice
     lines: Sequence[InvoiceLine]
     vat_totals: Sequence[InvoiceVat]
     earned_rates: Sequence[Decimal | None]
-    is_goodwill: bool = False
+    from_income: Sequence[bool]
 
 
 def documents_issued(documents: Iterable[IssuedDocument]) -> None:
@@ -168,8 +168,13 @@ def dispute_moved(dispute: Dispute, *, outcome: str, at: dt.datetime) -> Journal
     )  # fmt: skip
 
 
+def _owed_as(invoice: Invoice) -> str:
+    """The kind of document that says what is owed: of a credit note that of its original."""
+    return invoice.credits.kind if invoice.credits is not None else invoice.kind
+
+
 def _counterpart(invoice: Invoice) -> str:
-    return Role.PAYABLE if invoice.kind in _OWED_BY_US else Role.RECEIVABLE
+    return Role.PAYABLE if _owed_as(invoice) in _OWED_BY_US else Role.RECEIVABLE
 
 
 def _issued_event(invoice: Invoice) -> Event:
@@ -181,20 +186,21 @@ def _issued_event(invoice: Invoice) -> Event:
 
 def _issued_lines(document: IssuedDocument) -> list[Posting]:
     invoice = document.invoice
-    if invoice.kind in _OWED_BY_US:
+    if _owed_as(invoice) in _OWED_BY_US:
         return _merged(_owed(document))
     lines = [Posting(Role.RECEIVABLE, invoice.payable), Posting(Role.ROUNDING, -invoice.rounding)]
     lines += [
         Posting(_VAT.get(total.rate.normalize(), Role.VAT_25), -total.vat) for total in document.vat_totals
     ]
-    for line, earned_rate in zip(document.lines, document.earned_rates, strict=True):
-        lines.extend(_turned(document, line, earned_rate))
+    given = zip(document.lines, document.earned_rates, document.from_income, strict=True)
+    for line, earned_rate, from_income in given:
+        lines.extend(_turned(invoice, line, earned_rate, from_income=from_income))
     return _merged(lines)
 
 
 def _owed(document: IssuedDocument) -> list[Posting]:
     invoice = document.invoice
-    cost = Role.HOST_SHARE if invoice.kind == Invoice.Kind.SELF_BILLING else Role.REIMBURSEMENT
+    cost = Role.HOST_SHARE if _owed_as(invoice) == Invoice.Kind.SELF_BILLING else Role.REIMBURSEMENT
     return [
         Posting(Role.PAYABLE, -invoice.payable),
         Posting(Role.ROUNDING, invoice.rounding),
@@ -203,15 +209,17 @@ def _owed(document: IssuedDocument) -> list[Posting]:
     ]
 
 
-def _turned(document: IssuedDocument, line: InvoiceLine, earned_rate: Decimal | None) -> list[Posting]:
+def _turned(
+    invoice: Invoice, line: InvoiceLine, earned_rate: Decimal | None, *, from_income: bool
+) -> list[Posting]:
     """The other side of a receivable: what was unbilled, a fee, or a fee paid in advance."""
     net, location_id = line.net, line.location_id
-    is_reverse = document.invoice.is_reverse_charge
+    is_reverse = invoice.is_reverse_charge
     if line.cdr_id is None:
         role = Role.DEFERRED if line.dimension == SUBSCRIPTION else Role.FEES
         return [Posting(role, -net, location_id)]
     earned = sales_role(earned_rate)
-    if document.is_goodwill:
+    if from_income:
         return [Posting(Role.SALES_REVERSE if is_reverse else earned, -net, location_id)]
     lines = [Posting(Role.UNBILLED, -net, location_id)]
     if is_reverse:

@@ -4,6 +4,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Sum
 
 from accounts.models import IdToken, Organisation, User
@@ -55,6 +56,7 @@ def place_of(operator: Organisation, name: str = "Square") -> Any:
     return EvseFactory(station=StationFactory(location=location), evse_id=f"SE*LAD*E{location.pk}")
 
 
+@transaction.atomic
 def cdr_of(
     account: BillingAccount | None,
     *,
@@ -100,6 +102,7 @@ def cdr_of(
     return cdr
 
 
+@transaction.atomic
 def credit_of(cdr: Cdr, *, at: dt.datetime = NOW) -> Cdr:
     """The credit of a CDR, as the correction of its session makes it."""
     credit = Cdr.objects.create(
