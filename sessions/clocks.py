@@ -5,10 +5,11 @@ after charging. While the station withholds power the charging clock runs on (OC
 """
 
 import datetime as dt
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from django.db.models import F
 from django.db.models.expressions import Combinable
@@ -38,12 +39,17 @@ _TELLING_STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class MeasuredPeriod:
-    """A half-open stretch of a session in which one clock ran, and the energy that flowed in it."""
+    """A half-open stretch of a session in which one clock ran, and the energy that flowed in it.
+
+    Power and current (the sum over the phases) are there where they were asked for and measured.
+    """
 
     start: dt.datetime
     end: dt.datetime
     kind: str
     energy_wh: Decimal
+    power_w: Decimal | None = None
+    current_a: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +60,16 @@ class Clocks:
     parking_s: int
 
 
-def measured_periods(session: ChargingSession, *, now: dt.datetime) -> list[MeasuredPeriod]:
+def measured_periods(
+    session: ChargingSession, *, now: dt.datetime, at: Sequence[dt.datetime] = ()
+) -> list[MeasuredPeriod]:
     """The session until its end (or ``now``) as periods that alternate between charging and parking.
 
-    Their energy adds up to the session's, interpolated between readings at each boundary.
+    Their energy adds up to the session's, interpolated between readings at each boundary. They are also
+    cut ``at`` these instants, in order, where the session has got to them.
     """
     end = session.ended_at or max(now, session.started_at)
-    stretches = _stretches(session, end=end)
+    stretches = [part for stretch in _stretches(session, end=end) for part in _cut(stretch, at)]
     total = session.energy_wh
     cumulative = _cumulative(session, end=end)
     if total is None:
@@ -80,6 +89,15 @@ def session_clocks(session: ChargingSession, *, now: dt.datetime) -> Clocks:
     for start, stop, kind in _stretches(session, end=end):
         spent[kind] += stop - start
     return Clocks(round(spent[CHARGING].total_seconds()), round(spent[PARKING].total_seconds()))
+
+
+def _cut(
+    stretch: tuple[dt.datetime, dt.datetime, str], instants: Sequence[dt.datetime]
+) -> list[tuple[dt.datetime, dt.datetime, str]]:
+    start, end, kind = stretch
+    inside = instants[bisect_right(instants, start) : bisect_left(instants, end)]
+    points = [start, *dict.fromkeys(inside), end]
+    return [(earlier, later, kind) for earlier, later in pairwise(points)]
 
 
 def _stretches(session: ChargingSession, *, end: dt.datetime) -> list[tuple[dt.datetime, dt.datetime, str]]:
