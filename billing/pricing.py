@@ -14,7 +14,7 @@ from billing.tariff_selection import driver_of, select_tariff
 from chargeportal.common.money import Money, round_half_up
 from sessions import clocks
 from sessions.models import ChargingSession
-from sessions.ports import Price, PricedLine
+from sessions.ports import CannotBePriced, Price, PricedLine
 
 QUANTITY_DIGITS = 6
 FREE_CURRENCY = "SEK"
@@ -52,6 +52,14 @@ class SessionPricing:
         if cdr is not None:
             return price_of_cdr(cdr)
         rated = rate_until(session, now=now)
+        return None if rated.tariff is None else _price(rated)
+
+    def if_billed(self, session: ChargingSession, *, now: dt.datetime) -> Price | None:
+        """What a CDR made now would say, whatever one said before; None where nothing costs."""
+        try:
+            rated = rate_until(session, now=now)
+        except (rating.InvalidTariff, rating.InvalidSession) as error:
+            raise CannotBePriced from error
         return None if rated.tariff is None else _price(rated)
 
     def totals(self, session_ids: list[int]) -> dict[int, tuple[Decimal, str]]:

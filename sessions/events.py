@@ -29,3 +29,10 @@ class ReadingsCameLate:
     """Meter readings came for a session that had ended already."""
 
     session_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHeld:
+    """A session waits for a person; its review has new evidence."""
+
+    review_id: int

@@ -4,8 +4,10 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+
 from sessions import ports, registers
-from sessions.models import ChargingSession, TransactionEvent
+from sessions.models import ChargingSession, SessionReview, TransactionEvent
 from sessions.registers import Register
 
 #: Readings kept on each side of what is odd, or of the begin and the end where nothing is.
@@ -37,6 +39,41 @@ def gather(session: ChargingSession) -> dict[str, Any]:
         "authorization_status": session.authorization_status,
         "billed": _billed(session),
     }
+
+
+def add_stake(review_id: int, *, now: dt.datetime) -> None:
+    """The open review knows what the bill would say if the session were billed as measured.
+
+    Done apart from holding the session, which happens while a station waits for its answer.
+    """
+    with transaction.atomic():
+        review = (
+            SessionReview.objects.select_for_update(of=("self",))
+            .select_related("session__station__location", "session__evse", "session__id_token")
+            .filter(pk=review_id, decision="")
+            .first()
+        )
+        if review is None:
+            return
+        review.evidence = review.evidence | {"stake": stake_of(review.session, now=now)}
+        review.save(update_fields=["evidence"])
+
+
+def stake_of(session: ChargingSession, *, now: dt.datetime) -> dict[str, str] | None:
+    """The amount, with VAT, if the session were billed as measured; None where it cannot be told."""
+    try:
+        price = ports.pricing().if_billed(session, now=now)
+    except ports.CannotBePriced:
+        return None
+    if price is None:
+        return None
+    return {"amount": str(price.total_incl_vat), "currency": price.currency}
+
+
+def reviews_without_stake(*, most: int) -> list[int]:
+    """Open reviews whose amount nobody has worked out yet."""
+    waiting = SessionReview.objects.filter(decision="").exclude(evidence__has_key="stake")
+    return list(waiting.order_by("pk").values_list("pk", flat=True)[:most])
 
 
 def _step(earlier: Register, later: Register, *, power_w: Decimal) -> dict[str, str]:

@@ -17,7 +17,7 @@ from accounts.models import User
 from chargeportal.common.events import publish
 from chargeportal.live import hints
 from sessions import evidence, registers
-from sessions.events import SessionCorrected, SessionEnded
+from sessions.events import SessionCorrected, SessionEnded, SessionHeld
 from sessions.models import ChargingSession, SessionReview
 
 MISSING_EVENTS = "missing_events"
@@ -61,6 +61,7 @@ def keep(session: ChargingSession, *, now: dt.datetime) -> None:
     review.reason = session.held_reason
     review.evidence = evidence.gather(session)
     review.save()
+    publish(SessionHeld(review.pk))
 
 
 def open_missing(*, most: int, now: dt.datetime) -> int:

@@ -43,8 +43,18 @@ class Price:
     parking_s: int
 
 
+class CannotBePriced(Exception):
+    """The session's tariff or its periods contradict themselves."""
+
+
 class Pricing(Protocol):
     """Prices sessions."""
+
+    def if_billed(self, session: ChargingSession, *, now: dt.datetime) -> Price | None:
+        """What a bill made now would say, whatever one said before; None where nothing costs.
+
+        Raises CannotBePriced.
+        """
 
     def price(self, session: ChargingSession, *, now: dt.datetime) -> Price | None:
         """The CDR's price when there is one, else as if the session ended ``now``; None if unknown."""
@@ -72,6 +82,9 @@ class PaymentGuarantee(Protocol):
 
 
 class _NoPricing:
+    def if_billed(self, session: ChargingSession, *, now: dt.datetime) -> Price | None:  # noqa: ARG002 - port
+        return None
+
     def price(self, session: ChargingSession, *, now: dt.datetime) -> Price | None:  # noqa: ARG002 - port
         return None
 

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
-from sessions import closing, holds, late_readings, remote_starts
+from sessions import closing, evidence, holds, late_readings, remote_starts
 
 BEAT_SCHEDULE = {
     "sessions.expire_start_requests": {
@@ -47,5 +47,14 @@ def take_late_readings(*, session_id: int) -> bool:
 
 @shared_task(queue="stations")
 def open_missing_reviews() -> int:
-    """Held sessions from before there were reviews get theirs."""
-    return holds.open_missing(most=REVIEWS_AT_MOST, now=timezone.now())
+    """Held sessions from before there were reviews get theirs, and open reviews their amount."""
+    opened = holds.open_missing(most=REVIEWS_AT_MOST, now=timezone.now())
+    for review_id in evidence.reviews_without_stake(most=REVIEWS_AT_MOST):
+        add_stake.delay(review_id=review_id)
+    return opened
+
+
+@shared_task(queue="stations", autoretry_for=(Exception,), retry_backoff=5, max_retries=5)
+def add_stake(*, review_id: int) -> None:
+    """The open review knows what the bill would say."""
+    evidence.add_stake(review_id, now=timezone.now())
