@@ -154,7 +154,7 @@ def _assignments(places: Sequence[_Place], *, at: dt.datetime) -> list[TariffAss
         TariffAssignment.objects.filter(here | Q(evse=None, location=None), valid_from__lte=at)
         .filter(Q(valid_until=None) | Q(valid_until__gt=at))
         .select_related("tariff__dynamic_price", "price_group")
-        .prefetch_related(Prefetch("tariff__elements", queryset=elements))
+        .prefetch_related(Prefetch("tariff__elements", queryset=elements), "tariff__incentives")
         .order_by("-valid_from", "-pk")
     )
 
