@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.conf import settings
 from django.db import transaction
 
-from billing import rating
+from billing import measuring, rating
 from billing.customers import operator_id_of, payer_of
 from billing.events import CdrRated
 from billing.ledger import postings
@@ -103,7 +103,7 @@ def _rated(session: ChargingSession, *, now: dt.datetime) -> RatedNow | None:
     if holds.is_waived(session):
         return _unpriced(session, now=now)
     try:
-        return rate_until(session, now=now)
+        return rate_until(session, now=now, for_good=True)
     except (rating.InvalidTariff, rating.InvalidSession):
         logger.exception("Session %s cannot be priced and is held", session.public_id)
         closing.hold(session, reason=CANNOT_BE_PRICED, now=now)
@@ -216,15 +216,7 @@ def _store(session: ChargingSession, rated: RatedNow, *, sequence: int, now: dt.
         ended_at=session.ended_at,
         time_zone=rated.time_zone,
         tariff_snapshot=rated.tariff.as_ocpi() if rated.tariff else None,
-        periods_snapshot=[
-            {
-                "start": period.start.isoformat(),
-                "end": period.end.isoformat(),
-                "kind": period.kind,
-                "energy_wh": str(period.energy_wh),
-            }
-            for period in rated.periods
-        ],
+        periods_snapshot=[measuring.as_snapshot(period) for period in rated.periods],
         evidence=rated.evidence,
         rated_at=now,
     )

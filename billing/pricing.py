@@ -4,12 +4,12 @@ import datetime as dt
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from billing import rating
+from billing import measuring, rating
 from billing.models import Cdr, PriceGroup, Tariff
+from billing.rating_facts import facts_for, with_facts
 from billing.tariff_selection import driver_of, select_tariff
 from chargeportal.common.money import Money, round_half_up
 from sessions import clocks
@@ -69,32 +69,28 @@ class SessionPricing:
         return {session_id: (total, currency) for session_id, total, currency in rows}
 
 
-def rate_until(session: ChargingSession, *, now: dt.datetime) -> RatedNow:
-    """The session rated to its end, or to ``now`` while it runs, by the tariff that held at its start."""
+def rate_until(session: ChargingSession, *, now: dt.datetime, for_good: bool = False) -> RatedNow:
+    """The session rated to its end, or to ``now`` while it runs, by the tariff that held at its start.
+
+    ``for_good`` when a CDR is made of it: then it needs a transaction.
+    """
     selection = select_tariff(session.evse_id, at=session.started_at, driver=driver_of(session))
-    tariff, evidence = selection.tariff, {"selection": selection.as_evidence()}
+    tariff = selection.tariff
+    evidence: dict[str, Any] = {"selection": selection.as_evidence()}
     location = session.station.location
     time_zone = location.time_zone if location else settings.TIME_ZONE
-    periods = tuple(clocks.measured_periods(session, now=now))
     if tariff is None:
+        periods = tuple(clocks.measured_periods(session, now=now))
         return RatedNow(None, time_zone, periods, (), FREE_CURRENCY, evidence=evidence)
-    rated = rating.rate(
-        rating.MeasuredSession(
-            periods=tuple(
-                rating.MeasuredPeriod(
-                    start=period.start,
-                    end=period.end,
-                    kind=rating.PeriodKind(period.kind),
-                    energy_wh=period.energy_wh,
-                )
-                for period in periods
-                if period.end > period.start or period.energy_wh
-            ),
-            time_zone=ZoneInfo(time_zone),
-            register_start_wh=session.meter_start_wh,
-        ),
-        tariff=rating.parse_tariff(tariff.as_ocpi()),
+    ocpi = tariff.as_ocpi()
+    evidence |= facts_for(
+        ocpi, tariff=tariff, session=session, now=now, time_zone=time_zone, for_good=for_good
     )
+    parsed = rating.parse_tariff(with_facts(ocpi, evidence))
+    periods, measured = measuring.measured(session, now=now, tariff=parsed, time_zone=time_zone)
+    rated = rating.rate(measured, tariff=parsed)
+    if rated.warnings:
+        evidence["warnings"] = list(rated.warnings)
     return RatedNow(
         tariff=tariff,
         time_zone=time_zone,
@@ -104,6 +100,19 @@ def rate_until(session: ChargingSession, *, now: dt.datetime) -> RatedNow:
         price_group=selection.price_group,
         evidence=evidence,
     )
+
+
+def lines_again(cdr: Cdr) -> tuple[PricedLine, ...]:
+    """The lines of a charge, rated again from nothing but the CDR itself; they are the same, to the öre."""
+    if cdr.tariff_snapshot is None:
+        return ()
+    measured = measuring.for_rating(
+        (measuring.from_snapshot(kept) for kept in cdr.periods_snapshot),
+        time_zone=cdr.time_zone,
+        register_start_wh=None,
+    )
+    tariff = rating.parse_tariff(with_facts(cdr.tariff_snapshot, cdr.evidence))
+    return tuple(_line(line) for line in rating.rate(measured, tariff=tariff).lines)
 
 
 def price_of_cdr(cdr: Cdr) -> Price:

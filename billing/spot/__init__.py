@@ -1,0 +1,1 @@
+"""Day-ahead prices: where they come from, and which held when."""
