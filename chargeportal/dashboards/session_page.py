@@ -16,13 +16,14 @@ from chargeportal.dashboards.price_words import explain, periods
 from chargeportal.dashboards.session_words import flag_words, state_now
 from chargeportal.live.pages import Changes
 from sessions import clocks, curves, metering, ports, timeline
+from sessions.hold_words import hold_words
 from sessions.models import ChargingSession
 from sessions.overview import driver_label
 from stations.presence import is_online
 from stations.steering import may_send
 
 #: The parts of the page that are pushed, each a template with an element of its own.
-LIVE_PARTS = ("summary", "curve", "story", "price")
+LIVE_PARTS = ("summary", "holds", "curve", "story", "price")
 TABLE_ROWS = 120
 
 
@@ -80,8 +81,17 @@ def live_context(session: ChargingSession, *, user: Any, now: dt.datetime) -> di
         "clocks": clocks.session_clocks(session, now=now),
         "timeline": timeline.timeline(session),
         "flags": [flag_words(flag) for flag in session.flags],
+        "held_words": hold_words(session.held_reason).short if session.held_reason else "",
+        "reviews": _reviews(session),
+        "may_see_reviews": user.has_perm("charging_sessions.view_sessionreview"),
         "may_stop": session.is_active and may_send(user, session.station, kind="remote_stop"),
     }  # fmt: skip
+
+
+def _reviews(session: ChargingSession) -> list[dict[str, Any]]:
+    """Why it was held and what was decided, the oldest first."""
+    reviews = session.reviews.select_related("decided_by").order_by("opened_at", "pk")
+    return [{"review": review, "words": hold_words(review.reason)} for review in reviews]
 
 
 def _money(session: ChargingSession, *, user: Any, now: dt.datetime) -> dict[str, Any]:

@@ -21,7 +21,11 @@ _FLAGS: dict[str, str | Promise] = {
     "late_data": _("Data arrived after the session had ended"),
     "matched_stop": _("The stop came under another id and was matched"),
     "missing_stop": _("The charger never reported the end"),
+    "no_registers": _("Fewer than two meter readings arrived"),
+    "implausible_register": _("A single meter reading that cannot be right was left out"),
+    "missing_start": _("The charger never reported the start"),
     "register_fell": _("The register went backwards"),
+    "to_correct": _("The bill is about to be compared with the new data"),
 }
 
 

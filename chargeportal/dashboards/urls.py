@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
-from chargeportal.dashboards import commanding, frames, session_page, station_page
+from chargeportal.dashboards import commanding, frames, review_urls, session_page, station_page
 
 app_name = "dashboards"
 
@@ -40,4 +40,5 @@ urlpatterns = [
         _staff(require_GET(session_page.session_view)),
         name="session",
     ),
+    *review_urls.urlpatterns,
 ]

@@ -30,6 +30,12 @@ _NAVIGATION = [
                 "charging_sessions.view_chargingsession",
             ),
             _page(
+                _("Held sessions"),
+                "pending_actions",
+                "admin:charging_sessions_sessionreview_changelist",
+                "charging_sessions.view_sessionreview",
+            ),
+            _page(
                 _("Charging stations"),
                 "ev_station",
                 "admin:stations_chargingstation_changelist",

@@ -1,3 +1,3 @@
 """Charging sessions in the admin."""
 
-from sessions.admin import sessions, start_requests, unmatched_stops  # noqa: F401
+from sessions.admin import reviews, sessions, start_requests, unmatched_stops  # noqa: F401

@@ -3,16 +3,18 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
-from accounts.admin.base import NetworkAdmin
-from chargeportal.templatetags.chargeportal_formats import kwh
-from sessions.models import ChargingSession, UnmatchedStop
+from accounts.admin.base import ReadOnlyAdmin
+from chargeportal.templatetags.chargeportal_formats import kwh, local
+from sessions.models import UnmatchedStop
 from stations.admin.links import station_link
 
 
@@ -32,52 +34,33 @@ class MatchedFilter(admin.SimpleListFilter):
 
 
 @admin.register(UnmatchedStop)
-class UnmatchedStopAdmin(NetworkAdmin):
+class UnmatchedStopAdmin(ReadOnlyAdmin):
     """Which charger stopped what it had not started."""
 
     operator_path = "station__location__operator"
     list_display = (
-        "received_at",
+        "received",
         "of_station",
         "transaction_ref",
         "id_token_uid",
         "register",
         "stop_reason",
-        "session",
+        "ended_session",
     )
     list_filter = (MatchedFilter, ("received_at", RangeDateTimeFilter))
-    list_select_related = ("station", "session")
+    list_select_related = ("station__location", "session")
     search_fields = ("station__identity", "station__name", "transaction_ref", "id_token_uid")
     date_hierarchy = "received_at"
-    fields = (
-        "station",
-        "transaction_ref",
-        "id_token_uid",
-        "occurred_at",
-        "received_at",
-        "meter_stop_wh",
-        "stop_reason",
-        "payload",
-        "session",
-    )
-    readonly_fields = fields[:-1]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
-        """Only sessions of the same station can be the one."""
-        form = super().get_form(request, obj, change, **kwargs)
-        field = form.base_fields.get("session")
-        if obj is not None and field is not None:
-            field.queryset = ChargingSession.objects.filter(
-                Q(station=obj.station_id)
-                & (Q(ended_at=None) | Q(ended_at__gte=obj.occurred_at) | Q(pk=obj.session_id))
-            ).order_by("-started_at")
-        return form
+    @display(description=_("received"), ordering="received_at")
+    def received(self, stop: UnmatchedStop) -> SafeString:
+        """When it came; leads to the page where it is matched."""
+        location = stop.station.location
+        return format_html(
+            '<a class="cp-link cp-number" href="{}">{}</a>',
+            reverse("dashboards:unmatched-stop", args=[stop.pk]),
+            local(stop.received_at, location.time_zone if location else ""),
+        )
 
     @display(description=_("charging station"), ordering="station__identity")
     def of_station(self, stop: UnmatchedStop) -> SafeString:
@@ -88,3 +71,14 @@ class UnmatchedStopAdmin(NetworkAdmin):
     def register(self, stop: UnmatchedStop) -> str:
         """What its meter showed."""
         return kwh(stop.meter_stop_wh, 2)
+
+    @display(description=_("session"), ordering="session__started_at")
+    def ended_session(self, stop: UnmatchedStop) -> SafeString | str:
+        """The session it ended, once a person has matched them."""
+        if stop.session is None:
+            return "–"
+        return format_html(
+            '<a class="cp-link cp-number" href="{}">{}</a>',
+            reverse("dashboards:session", args=[stop.session_id]),
+            local(stop.session.started_at, ""),
+        )

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.web.people import person
-from sessions import clocks, curves, metering, ports, timeline
+from sessions import clocks, closing, curves, metering, ports, timeline
 from sessions.models import ChargingSession
 from sessions.remote_control import StopRefused, request_stop
 from sessions.web.curve_drawing import draw
@@ -77,9 +77,16 @@ def finished_context(session: ChargingSession) -> dict[str, Any]:
         "zone": zone_of(session),
         "energy_wh": metering.delivered_wh(session, now=now),
         "clocks": clocks.session_clocks(session, now=now),
-        "price": None if session.held_reason else ports.pricing().price(session, now=now),
+        "price": _final_price(session, now=now),
         "timeline": timeline.timeline(session),
     }
+
+
+def _final_price(session: ChargingSession, *, now: dt.datetime) -> ports.Price | None:
+    """The price to show: of a session that is held only what has been billed already."""
+    if session.held_reason and not closing.is_priced(session):
+        return None
+    return ports.pricing().price(session, now=now)
 
 
 def curve_context(session: ChargingSession) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import api_keys, audit
 from accounts.models import IdTokenGroup
 from billing.models import Cdr
-from sessions.models import StartRequest, UnmatchedStop
+from sessions.models import SessionReview, StartRequest, UnmatchedStop
 from stations.models import BootRecord, StationCommand
 from tests.factories import (
     ConnectionFactory,
@@ -114,6 +114,14 @@ def add_unmatched_stop(operator, user):
     )
 
 
+def add_held_session(operator, user):
+    session = SessionFactory(evse=EvseFactory(station=placed(operator)), ended=True, held_reason="clock")
+    SessionReview.objects.create(
+        session=session, reason="clock", opened_at=NOON,
+        evidence={"measured_wh": "11000.000", "stake": {"amount": "54.45", "currency": "SEK"}},
+    )  # fmt: skip
+
+
 def add_tariff(operator, user):
     priced_tariff(operator=operator, ENERGY="4.95", FLAT="10")
 
@@ -144,6 +152,7 @@ LISTS = {
     "stations_stationcommand": add_command,
     "charging_sessions_chargingsession": add_session,
     "charging_sessions_startrequest": add_start_request,
+    "charging_sessions_sessionreview": add_held_session,
     "charging_sessions_unmatchedstop": add_unmatched_stop,
     "billing_tariff": add_tariff,
     "billing_cdr": add_cdr,
