@@ -1,14 +1,51 @@
-"""What charging costs at an outlet, told before a session: the tariff that holds there, in plain numbers."""
+"""What charging costs at an outlet, told before a session: the tariff that holds there, in plain numbers.
+
+Prices are listed in the order that AFIR asks for (Article 5(4)): per kWh, per minute, per session, other.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
-from billing.models import PriceComponent, Tariff
+from billing import rating
+from billing.models import PriceComponent, Tariff, TariffElement
+from billing.price_groups import ANYBODY, Driver
+from billing.rating.quantities import us_from_datetime
+from billing.rating.quotes import quote
+from billing.spot.market import prices_between
 from billing.tariff_selection import tariffs_at
+from billing.tariffs.afir import legal_order
+from billing.tariffs.wording import when_words
+from chargeportal.common.money import round_half_up
+
+_PRICE_DIGITS = 4
+_MARKET_PERIOD = dt.timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPrice:
+    """One price including VAT, and when it holds in words; ``when`` is empty when it always does."""
+
+    kind: str
+    price: Decimal
+    when: str
+    for_reservation: bool = False
+    follows_market: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDiscount:
+    """What is taken off the price of a kWh, a percentage or an amount including VAT, and when."""
+
+    name: str
+    when: str
+    percent: Decimal | None
+    per_kwh: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +60,37 @@ class PriceList:
     per_start: Decimal | None
     includes_vat: bool
     varies: bool
+    listed: tuple[ListedPrice, ...] = ()
+    discounts: tuple[ListedDiscount, ...] = ()
+    idle_grace_minutes: int = 0
+    least: Decimal | None = None
+    most: Decimal | None = None
+    most_a_day: Decimal | None = None
 
     @property
     def is_free(self) -> bool:
         """Whether nothing is charged for."""
-        return not any((self.per_kwh, self.per_charging_hour, self.per_parking_hour, self.per_start))
+        return not any(each.price or each.follows_market for each in self.listed) and not self.least
 
 
-def price_lists(evse_ids: Iterable[int], *, at: dt.datetime) -> dict[int, PriceList]:
-    """The price list that holds at each outlet at that time; outlets without one are left out."""
-    return {evse_id: price_list_of(tariff) for evse_id, tariff in tariffs_at(evse_ids, at=at).items()}
+def price_lists(
+    evse_ids: Iterable[int], *, at: dt.datetime, driver: Driver = ANYBODY
+) -> dict[int, PriceList]:
+    """The price list that holds for the driver at each outlet then; outlets without one are left out."""
+    tariffs = tariffs_at(evse_ids, at=at, driver=driver)
+    lists = {tariff.pk: price_list_of(tariff, at=at) for tariff in set(tariffs.values())}
+    return {evse_id: lists[tariff.pk] for evse_id, tariff in tariffs.items()}
 
 
-def price_list_of(tariff: Tariff) -> PriceList:
-    """The tariff's prices including VAT; ``varies`` when a dimension has more than one or is restricted."""
-    components: dict[str, list[PriceComponent]] = {}
-    restricted = False
-    for element in tariff.elements.all():
-        restricted = restricted or bool(element.restrictions)
-        for component in element.price_components.all():
-            components.setdefault(component.type, []).append(component)
-    price = {kind: _price_incl_vat(tariff, listed[-1]) for kind, listed in components.items()}
+def price_list_of(tariff: Tariff, *, at: dt.datetime | None = None) -> PriceList:
+    """The tariff's prices including VAT; ``varies`` when a dimension has more than one or is restricted.
+
+    A price that follows the market is that of ``at``, the fallback when no time is given.
+    """
+    elements = list(tariff.elements.all())
+    listed = sorted(_listed(tariff, elements, at=at), key=lambda each: legal_order(each.kind))
+    in_session = [each for each in listed if not each.for_reservation]
+    price = {each.kind: each.price for each in in_session}
     kind = PriceComponent.Type
     return PriceList(
         tariff_id=tariff.pk,
@@ -53,11 +100,77 @@ def price_list_of(tariff: Tariff) -> PriceList:
         per_parking_hour=price.get(kind.PARKING_TIME),
         per_start=price.get(kind.FLAT),
         includes_vat=tariff.tax_included != Tariff.TaxIncluded.NOT_APPLICABLE,
-        varies=restricted or any(len(listed) > 1 for listed in components.values()),
+        varies=any(element.restrictions for element in elements)
+        or len(price) < len(in_session)
+        or any(each.follows_market for each in listed)
+        or bool(tariff.incentives.all()),
+        listed=tuple(listed),
+        discounts=tuple(_discounts(tariff)),
+        idle_grace_minutes=tariff.idle_grace_minutes,
+        least=_bound(tariff, tariff.min_price),
+        most=_bound(tariff, tariff.max_price),
+        most_a_day=tariff.day_cap,
     )
 
 
-def _price_incl_vat(tariff: Tariff, component: PriceComponent) -> Decimal:
+def _listed(
+    tariff: Tariff, elements: Iterable[TariffElement], *, at: dt.datetime | None
+) -> Iterator[ListedPrice]:
+    dynamic = getattr(tariff, "dynamic_price", None)
+    for element in elements:
+        for component in element.price_components.all():
+            follows = dynamic is not None and component.type == PriceComponent.Type.ENERGY
+            yield ListedPrice(
+                kind=component.type,
+                price=_market(tariff, component, at=at) if follows else _incl_vat(tariff, component),
+                when=when_words(element.restrictions),
+                for_reservation=bool(element.restrictions.get("reservation")),
+                follows_market=follows,
+            )
+
+
+def _incl_vat(tariff: Tariff, component: PriceComponent) -> Decimal:
     if tariff.tax_included == Tariff.TaxIncluded.NO and component.vat_percent:
         return component.price * (100 + component.vat_percent) / 100
     return component.price
+
+
+def _market(tariff: Tariff, component: PriceComponent, *, at: dt.datetime | None) -> Decimal:
+    """What a kWh costs at the time including VAT, by the engine's own rule for dynamic prices."""
+    ocpi = tariff.as_ocpi()
+    instant = at or tariff.updated_at
+    known = []
+    if at is not None:
+        area = ocpi["x_dynamic"]["area"]
+        known = prices_between(at, at + _MARKET_PERIOD, area=area, currency=tariff.currency)
+    ocpi["x_dynamic"] = ocpi["x_dynamic"] | {"prices": [price.as_evidence() for price in known]}
+    parsed = rating.parse_tariff(ocpi)
+    if parsed.dynamic is None:
+        return component.price
+    untaxed = tariff.tax_included == Tariff.TaxIncluded.NOT_APPLICABLE or component.vat_percent is None
+    found = quote(
+        parsed.dynamic,
+        at_us=us_from_datetime(instant),
+        vat_rate=None if untaxed else Fraction(component.vat_percent) / 100,
+        tax_included=rating.TaxIncluded.YES,
+    )
+    return round_half_up(found.price, digits=_PRICE_DIGITS)
+
+
+def _discounts(tariff: Tariff) -> Iterator[ListedDiscount]:
+    for incentive in tariff.incentives.all():
+        yield ListedDiscount(
+            name=incentive.name,
+            when=when_words(incentive.as_ocpi()["restrictions"]),
+            percent=incentive.percent,
+            per_kwh=incentive.per_kwh,
+        )
+
+
+def _bound(tariff: Tariff, bound: dict[str, Any] | None) -> Decimal | None:
+    """The least or most a session costs including VAT; without VAT where the tariff has none."""
+    names = ("after_taxes", "incl_vat")
+    if tariff.tax_included == Tariff.TaxIncluded.NOT_APPLICABLE:
+        names = (*names, "before_taxes", "excl_vat")
+    found = [bound[name] for name in names if bound and bound.get(name) is not None]
+    return Decimal(str(found[0])) if found else None

@@ -18,8 +18,8 @@ from billing.tariffs.linting import Facts, Place
 
 FAST_KW = Decimal(50)
 
-_LEGAL_ORDER = {"ENERGY": 0, "TIME": 1, "PARKING_TIME": 1, "FLAT": 2}
-_OTHER = 3
+_LEGAL_ORDER = {"ENERGY": 0, "TIME": 1, "PARKING_TIME": 2, "FLAT": 3}
+_OTHER = 4
 
 
 def legal_order(kind: str) -> int:
