@@ -45,7 +45,7 @@ def prices_between(start: dt.datetime, end: dt.datetime, *, area: str, currency:
 def without_overlap(prices: Iterable[MarketPrice]) -> list[MarketPrice]:
     """The prices, each at most until the next one begins."""
     ordered = list(prices)
-    following = [*(price.start for price in ordered[1:]), None]
+    following = [*(price.start for price in ordered[1:]), None] if ordered else []
     return [
         MarketPrice(price.start, min(price.end, until) if until else price.end, price.price, price.source)
         for price, until in zip(ordered, following, strict=True)
