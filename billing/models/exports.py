@@ -87,6 +87,8 @@ class Export(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
     size_bytes = models.PositiveBigIntegerField(_("size (bytes)"), null=True, blank=True)
     error = models.CharField(_("error"), max_length=300, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    heartbeat_at = models.DateTimeField(_("worker last heard of"), null=True, blank=True)
     schedule = models.ForeignKey(
         ExportSchedule, models.SET_NULL, null=True, blank=True, related_name="exports"
     )
@@ -100,6 +102,7 @@ class Export(models.Model):
     )
     requested_at = models.DateTimeField(_("asked for"))
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
 
     objects = OfOperatorQuerySet.as_manager()
 
@@ -107,6 +110,16 @@ class Export(models.Model):
         verbose_name = _("export")
         verbose_name_plural = _("exports")
         ordering = ("-requested_at",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(period_end__gt=models.F("period_start")), name="export_period_ordered"
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("state",), condition=~models.Q(state__in=("done", "failed")), name="export_unfinished"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.period_start}"
