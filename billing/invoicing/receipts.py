@@ -66,7 +66,7 @@ def _draft(cdr: Cdr, *, now: dt.datetime) -> Draft:
         language=language,
         buyer=buyer,
         period_start=books.day_of(loaded.started_at),
-        period_end=books.day_of(loaded.ended_at),
+        period_end=books.day_of(loaded.ended_at) + dt.timedelta(days=1),
         is_reverse_charge=treatment.is_reverse_charge,
         vat_check=treatment.vat_check,
         lines=tuple(
