@@ -4,10 +4,28 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing import cdrs
+from billing.invoicing import credits as credit_notes
+from billing.invoicing import runs, vat_numbers
+from billing.models import BillingAccount, InvoiceRun
 
 SWEEP_AT_MOST = 500
 
 BEAT_SCHEDULE = {
+    "billing.ask_about_vat_numbers": {
+        "task": "billing.tasks.ask_about_vat_numbers",
+        "schedule": 900.0,
+        "options": {"queue": "billing", "expires": 850},
+    },
+    "billing.credit_corrected_cdrs": {
+        "task": "billing.tasks.credit_corrected_cdrs",
+        "schedule": 60.0,
+        "options": {"queue": "billing", "expires": 55},
+    },
+    "billing.continue_invoice_runs": {
+        "task": "billing.tasks.continue_invoice_runs",
+        "schedule": 60.0,
+        "options": {"queue": "billing", "expires": 55},
+    },
     "billing.rate_ended_sessions": {
         "task": "billing.tasks.rate_ended_sessions",
         "schedule": 60.0,
@@ -48,4 +66,65 @@ def correct_sessions() -> int:
     waiting = cdrs.uncorrected_session_ids(most=SWEEP_AT_MOST)
     for session_id in waiting:
         correct_session.delay(session_id=session_id)
+    return len(waiting)
+
+
+@shared_task(queue="billing")
+def run_invoices(*, run_id: int) -> int:
+    """Every account that waits in the run is given to a worker; returns how many batches there are."""
+    run = InvoiceRun.objects.get(pk=run_id)
+    pending, unrendered = runs.pending_batches(run), runs.unrendered_batches(run)
+    for item_ids in pending:
+        issue_run_items.delay(run_id=run_id, item_ids=item_ids)
+    for item_ids in unrendered:
+        render_run_items.delay(run_id=run_id, item_ids=item_ids)
+    runs.finish(run, now=timezone.now())
+    return len(pending) + len(unrendered)
+
+
+@shared_task(queue="billing", acks_late=True)
+def issue_run_items(*, run_id: int, item_ids: list[int]) -> None:
+    """The accounts' invoices are issued; what is issued already stays as it is."""
+    runs.issue_items(run_id, item_ids=item_ids, now=timezone.now())
+    render_run_items.delay(run_id=run_id, item_ids=item_ids)
+
+
+@shared_task(queue="billing", acks_late=True)
+def render_run_items(*, run_id: int, item_ids: list[int]) -> None:
+    """The invoices' documents are made; the last batch finishes the run."""
+    now = timezone.now()
+    runs.render_items(run_id, item_ids=item_ids, now=now)
+    runs.finish(InvoiceRun.objects.get(pk=run_id), now=now)
+
+
+@shared_task(queue="billing")
+def continue_invoice_runs() -> int:
+    """Runs whose workers died go on where they were; returns how many are going on."""
+    running = list(InvoiceRun.objects.filter(state=InvoiceRun.State.RUNNING).values_list("pk", flat=True))
+    for run_id in running:
+        run_invoices.delay(run_id=run_id)
+    return len(running)
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=5, max_retries=5)
+def credit_corrected_cdr(*, cdr_id: int) -> None:
+    """The credit of a CDR that was billed stands on a credit note; doing it twice makes one."""
+    credit_notes.credit_corrected_cdr(cdr_id, now=timezone.now())
+
+
+@shared_task(queue="billing")
+def credit_corrected_cdrs() -> int:
+    """Credits of billed CDRs whose fact was lost get their credit notes; returns how many waited."""
+    waiting = credit_notes.corrected_cdr_ids(most=SWEEP_AT_MOST)
+    for cdr_id in waiting:
+        credit_corrected_cdr.delay(cdr_id=cdr_id)
+    return len(waiting)
+
+
+@shared_task(queue="billing")
+def ask_about_vat_numbers() -> int:
+    """The register is asked again about numbers it had no answer for; returns how many."""
+    waiting = vat_numbers.unanswered(most=20)
+    for account in BillingAccount.objects.filter(pk__in=waiting):
+        vat_numbers.check(account, now=timezone.now())
     return len(waiting)
