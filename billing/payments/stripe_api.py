@@ -164,6 +164,16 @@ def checkout_session(session_id: str) -> CheckoutSession:
     return objects.checkout_session(_get(f"/v1/checkout/sessions/{_part(session_id)}"))
 
 
+def page_of(payment: str, *, since: dt.datetime) -> CheckoutSession | None:
+    """The payment page that was opened for that payment of ours within an hour, if it ever was."""
+    created = {"gte": int(since.timestamp()) - 60, "lt": int(since.timestamp()) + 3600}
+    for data in _pages("/v1/checkout/sessions", {"created": created}):
+        found = objects.checkout_session(data)
+        if found.our_payment == payment:
+            return found
+    return None
+
+
 def expire_page(session_id: str) -> CheckoutSession:
     """Nobody can pay on the page any more; raises Refused when it is over already."""
     path = f"/v1/checkout/sessions/{_part(session_id)}/expire"
@@ -203,6 +213,15 @@ def charge_card(
 def payment_intent(intent_id: str) -> Intent:
     """The PaymentIntent as it is now."""
     return objects.intent(_get(f"/v1/payment_intents/{_part(intent_id)}"))
+
+
+def intent_of(customer: str, *, payment: str) -> Intent | None:
+    """The customer's intent for that payment of ours, if it was ever made."""
+    for data in _pages("/v1/payment_intents", {"customer": customer}):
+        found = objects.intent(data)
+        if found.our_payment == payment:
+            return found
+    return None
 
 
 def capture(intent_id: str, amount: Money, *, key: str) -> Intent:
@@ -256,9 +275,10 @@ def movements(*, start: dt.datetime, end: dt.datetime) -> Iterator[Movement]:
     return (objects.movement(found) for found in _pages("/v1/balance_transactions", data))
 
 
-def movement_ids_of(payout: str) -> list[str]:
-    """The balance transactions that a payout brought to the bank."""
-    return [found["id"] for found in _pages("/v1/balance_transactions", {"payout": payout})]
+def movements_of(payout: str) -> list[Movement]:
+    """The balance transactions that a payout brought to the bank, its own among them."""
+    data = {"payout": payout, "expand": ["data.source"]}
+    return [objects.movement(found, payout=payout) for found in _pages("/v1/balance_transactions", data)]
 
 
 def checked_event(body: bytes, *, signature: str) -> dict[str, Any]:

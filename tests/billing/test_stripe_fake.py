@@ -183,7 +183,7 @@ def test_the_balance_has_fees_refunds_disputes_and_payouts(stripe_fake: Stripe) 
         ("refund", Decimal(-20), Decimal(0), True),
         ("charge", Decimal(100), Decimal("3.30"), True),
     ]
-    assert len(stripe_api.movement_ids_of(payout["id"])) == 6
+    assert len(stripe_api.movements_of(payout["id"])) == 6
 
 
 def test_an_unknown_object_is_refused(stripe_fake: Stripe) -> None:
