@@ -95,7 +95,7 @@ def rate_until(session: ChargingSession, *, now: dt.datetime, for_good: bool = F
         tariff=tariff,
         time_zone=time_zone,
         periods=periods,
-        lines=tuple(_line(line) for line in rated.lines),
+        lines=tuple(priced_line(line) for line in rated.lines),
         currency=tariff.currency,
         price_group=selection.price_group,
         evidence=evidence,
@@ -112,7 +112,7 @@ def lines_again(cdr: Cdr) -> tuple[PricedLine, ...]:
         register_start_wh=None,
     )
     tariff = rating.parse_tariff(with_facts(cdr.tariff_snapshot, cdr.evidence))
-    return tuple(_line(line) for line in rating.rate(measured, tariff=tariff).lines)
+    return tuple(priced_line(line) for line in rating.rate(measured, tariff=tariff).lines)
 
 
 def price_of_cdr(cdr: Cdr) -> Price:
@@ -158,7 +158,7 @@ def _price(rated: RatedNow) -> Price:
     )
 
 
-def _line(line: rating.RatedLine) -> PricedLine:
+def priced_line(line: rating.RatedLine) -> PricedLine:
     """The line rounded to the currency's minor unit; where no tax is known there is none on it."""
     excl, vat, incl = _amounts(line.rounded)
     return PricedLine(
