@@ -79,7 +79,7 @@ def set_roles(account: LedgerAccount, *, roles: list[str]) -> None:
     """
     with transaction.atomic():
         others = list(LedgerAccount.objects.select_for_update().filter(operator=account.operator_id))
-        current = next((other.roles for other in others if other.pk == account.pk), [])
+        current: list[str] = next((other.roles for other in others if other.pk == account.pk), [])
         given_up = set(current) - set(roles)
         if given_up:
             raise RoleNeedsAccount(sorted(str(Role(role).label) for role in given_up))

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from billing.models import LedgerPeriod
+from billing.models import JournalEntry, LedgerPeriod
 
 #: Class of the advisory lock at which postings and locking meet; also in the trigger of the entries.
 _LOCK_CLASS = 7311
@@ -45,6 +45,22 @@ def first_open_date(operator_id: int, *, wanted: dt.date) -> dt.date:
     """The date itself, or the first day after the months that are locked."""
     last = last_locked(operator_id)
     return wanted if last is None else max(wanted, month_after(last.first_date))
+
+
+def month_to_close(operator_id: int, *, today: dt.date) -> dt.date | None:
+    """The month that is next to be closed: the one after the last locked, else the first with entries.
+
+    None when it is not over yet, or nothing has been posted.
+    """
+    last = last_locked(operator_id)
+    if last is not None:
+        month = month_after(last.first_date)
+    else:
+        first = JournalEntry.objects.filter(operator=operator_id).order_by("entry_date").first()
+        if first is None:
+            return None
+        month = month_of(first.entry_date)
+    return month if month_after(month) <= today else None
 
 
 def join_postings(operator_ids: Iterable[int]) -> None:

@@ -143,7 +143,7 @@ def _refuse_missing(event: Event, lines: list[Posting]) -> None:
 
 def _insert(moved: Sequence[tuple[Event, list[Posting]]]) -> int:
     """The entries that could be inserted are; returns how many."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "events": json.dumps([_event_row(event) for event, _ in moved]),
         "lines": json.dumps(
             [

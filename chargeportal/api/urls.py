@@ -6,6 +6,7 @@ from rest_framework.routers import DefaultRouter
 
 from accounts.api.id_tokens import IdTokenViewSet
 from billing.api.cdrs import CdrViewSet
+from billing.api.ledger import JournalEntryViewSet, LedgerAccountViewSet, TrialBalanceView
 from chargeportal.api.meanings import ProblemKindView
 from chargeportal.api.nowhere import NowhereView
 from sessions.api.sessions import SessionViewSet
@@ -18,8 +19,11 @@ router.register("stations", StationViewSet, basename="api-station")
 router.register("sessions", SessionViewSet, basename="api-session")
 router.register("cdrs", CdrViewSet, basename="api-cdr")
 router.register("id-tokens", IdTokenViewSet, basename="api-id-token")
+router.register("ledger/accounts", LedgerAccountViewSet, basename="api-ledger-account")
+router.register("ledger/entries", JournalEntryViewSet, basename="api-ledger-entry")
 
 urlpatterns = [
+    path("v1/ledger/trial-balance/", TrialBalanceView.as_view(), name="api-trial-balance"),
     path("v1/", include(router.urls)),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),

@@ -1,10 +1,20 @@
-"""Addresses of the pages about one station and one session; they stand before the admin's own."""
+"""Addresses of the station, the session and the finance desk pages; they stand before the admin's own."""
 
 from django.contrib import admin
-from django.urls import path
+from django.contrib.auth.decorators import permission_required
+from django.urls import include, path
 from django.views.decorators.http import require_GET, require_http_methods
 
-from chargeportal.dashboards import commanding, frames, review_urls, session_page, station_page
+from chargeportal.dashboards import (
+    commanding,
+    finance,
+    finance_books,
+    finance_close,
+    frames,
+    review_urls,
+    session_page,
+    station_page,
+)
 
 app_name = "dashboards"
 
@@ -14,7 +24,26 @@ def _staff(view):
     return admin.site.admin_view(view)
 
 
+def _books(view, *methods):
+    """Only people who may see somebody's books get there."""
+    allowed = permission_required("billing.view_journalentry", raise_exception=True)(view)
+    return _staff(require_http_methods(methods or ("GET",))(allowed))
+
+
+_finance = [
+    path("", _books(finance.desk_view), name="finance"),
+    path("run/", _books(finance.run_view), name="finance_run"),
+    path("search/", _books(finance.search_view), name="finance_search"),
+    path("months/", _books(finance_close.months_view), name="finance_months"),
+    path("months/<slug:month>/", _books(finance_close.month_view, "GET", "POST"), name="finance_month"),
+    path("trial-balance/", _books(finance_books.trial_balance_view), name="finance_trial_balance"),
+    path("accounts/<int:account_id>/", _books(finance_books.statement_view), name="finance_statement"),
+    path("entries/<int:entry_id>/source/", _books(finance_books.source_view), name="finance_source"),
+]
+
 urlpatterns = [
+    path("", _staff(finance.home_view), name="home"),
+    path("finance/", include(_finance)),
     path(
         "stations/chargingstation/<int:station_id>/",
         _staff(require_GET(station_page.station_view)),

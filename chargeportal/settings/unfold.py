@@ -104,6 +104,34 @@ _NAVIGATION = [
         ],
     },
     {
+        "title": _("Finance"),
+        "collapsible": True,
+        "items": [
+            _page(_("Finance desk"), "account_balance", "dashboards:finance", "billing.view_journalentry"),
+            _page(
+                _("Month close"), "event_available", "dashboards:finance_months", "billing.view_ledgerperiod"
+            ),
+            _page(
+                _("Trial balance"),
+                "balance",
+                "dashboards:finance_trial_balance",
+                "billing.view_journalentry",
+            ),
+            _page(
+                _("Journal"),
+                "menu_book",
+                "admin:billing_journalentry_changelist",
+                "billing.view_journalentry",
+            ),
+            _page(
+                _("Chart of accounts"),
+                "account_tree",
+                "admin:billing_ledgeraccount_changelist",
+                "billing.view_ledgeraccount",
+            ),
+        ],
+    },
+    {
         "title": _("People and access"),
         "items": [
             _page(_("Users"), "group", "admin:accounts_user_changelist", "accounts.view_user"),

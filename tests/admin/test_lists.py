@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from accounts import api_keys, audit
 from accounts.models import IdTokenGroup
-from billing.models import Cdr
+from billing.ledger.posting import Event, Posting, post
+from billing.models import Cdr, JournalEntry, LedgerAccount
 from sessions.models import SessionReview, StartRequest, UnmatchedStop
 from stations.models import BootRecord, StationCommand
 from tests.factories import (
@@ -136,6 +137,17 @@ def add_cdr(operator, user):
     )  # fmt: skip
 
 
+def add_ledger_account(operator, user):
+    number = 9000 + LedgerAccount.objects.count()
+    LedgerAccount.objects.create(operator=operator, number=str(number), name="Övrigt", kind="asset")
+
+
+def add_journal_entry(operator, user):
+    lines = [Posting("unbilled", Decimal(100)), Posting("sales", Decimal(-100))]
+    count = JournalEntry.objects.count()
+    post(Event(operator.pk, f"cdr:{count}", "cdr", NOON.date(), "Laddsession", "SEK", f"ref {count}"), lines)
+
+
 LISTS = {
     "accounts_user": add_user,
     "accounts_organisation": add_organisation,
@@ -156,7 +168,17 @@ LISTS = {
     "charging_sessions_unmatchedstop": add_unmatched_stop,
     "billing_tariff": add_tariff,
     "billing_cdr": add_cdr,
+    "billing_ledgeraccount": add_ledger_account,
+    "billing_journalentry": add_journal_entry,
 }
+
+
+#: Lists that operators do not see: the books are for those who keep them.
+FOR_FINANCE = {"billing_ledgeraccount", "billing_journalentry"}
+
+
+def role_of(name) -> str:
+    return "finance" if name in FOR_FINANCE else "operator"
 
 
 def queries_of(client, url) -> tuple[int, list[str]]:
@@ -170,7 +192,7 @@ def queries_of(client, url) -> tuple[int, list[str]]:
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_costs_the_same_at_one_row_and_at_three(name, operator, colleague, browser):
-    user = colleague("operator")
+    user = colleague(role_of(name))
     client, url = browser(user), reverse(f"admin:{name}_changelist")
     LISTS[name](operator, user)
     client.get(url)  # what is read once per process has been read
@@ -184,12 +206,14 @@ def test_a_list_costs_the_same_at_one_row_and_at_three(name, operator, colleague
 @pytest.mark.parametrize("name", LISTS)
 def test_a_stranger_sees_none_of_the_rows(name, operator, colleague, stranger, browser):
     LISTS[name](operator, colleague("operator"))
+    elsewhere = stranger.memberships.get().organisation
+    stranger.memberships.update(role=role_of(name))
     url = reverse(f"admin:{name}_changelist")
     response = browser(stranger).get(url)
     found = response.context["cl"].queryset
     own = {
         "accounts_user": {stranger.pk},
-        "accounts_organisation": {stranger.memberships.get().organisation_id},
+        "accounts_organisation": {elsewhere.pk},
     }
     assert {row.pk for row in found} - own.get(name, set()) - drivers_known_to_all(name) == set()
 
@@ -204,7 +228,7 @@ def drivers_known_to_all(name) -> set[int]:
 
 @pytest.mark.parametrize("name", LISTS)
 def test_the_filters_and_search_of_a_list_work(name, operator, colleague, browser):
-    user = colleague("operator")
+    user = colleague(role_of(name))
     LISTS[name](operator, user)
     model_admin = next(a for a in admin.site._registry.values() if url_name(a) == name)
     url = reverse(f"admin:{name}_changelist")
