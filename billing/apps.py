@@ -13,6 +13,7 @@ class BillingConfig(AppConfig):
         """Install the pricing port and the receivers of session facts."""
         from billing import pricing, receivers  # noqa: F401 - the import registers the receivers
         from billing.payments.guarantee import AccountGuarantee
+        from billing.web import live  # noqa: F401 - registers what guests' pages push
         from sessions import ports
 
         ports.install_pricing(pricing.SessionPricing())

@@ -7,6 +7,7 @@ from billing import cdrs
 from billing.invoicing import credits as credit_notes
 from billing.invoicing import runs, vat_numbers
 from billing.models import BillingAccount, InvoiceRun
+from billing.payments import guest, guest_end, guest_sweep
 
 SWEEP_AT_MOST = 500
 
@@ -35,6 +36,11 @@ BEAT_SCHEDULE = {
         "task": "billing.tasks.correct_sessions",
         "schedule": 60.0,
         "options": {"queue": "billing", "expires": 55},
+    },
+    "billing.advance_guests": {
+        "task": "billing.tasks.advance_guests",
+        "schedule": 20.0,
+        "options": {"queue": "billing", "expires": 18},
     },
 }
 
@@ -128,3 +134,28 @@ def ask_about_vat_numbers() -> int:
     for account in BillingAccount.objects.filter(pk__in=waiting):
         vat_numbers.check(account, now=timezone.now())
     return len(waiting)
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=5, max_retries=5)
+def advance_guest(*, checkout_id: int) -> None:
+    """The guest's checkout has gone as far as it can go now; doing it twice does it once."""
+    guest.advance(checkout_id, now=timezone.now())
+    mail_guest_receipt.delay(checkout_id=checkout_id)
+
+
+@shared_task(queue="billing")
+def advance_guests() -> int:
+    """What was left undone of guests' checkouts is done after all; returns how many waited."""
+    guest_sweep.stop_used_up(now=timezone.now())
+    waiting = guest_sweep.unfinished_ids(now=timezone.now(), most=SWEEP_AT_MOST)
+    for checkout_id in waiting:
+        advance_guest.delay(checkout_id=checkout_id)
+    for checkout_id in guest_sweep.unsent_ids(most=SWEEP_AT_MOST):
+        mail_guest_receipt.delay(checkout_id=checkout_id)
+    return len(waiting)
+
+
+@shared_task(queue="mail", autoretry_for=(Exception,), retry_backoff=30, max_retries=5)
+def mail_guest_receipt(*, checkout_id: int) -> None:
+    """The guest has the receipt by mail, once, if there is one and an address."""
+    guest_end.send_receipt(checkout_id, now=timezone.now())

@@ -6,4 +6,5 @@ urlpatterns = [
     path("", include("sessions.web.urls")),
     path("", include("stations.web.urls")),
     path("", include("accounts.web.urls")),
+    path("", include("billing.web.urls")),
 ]
