@@ -44,3 +44,17 @@ class PaymentRequiresAction:
     """The bank pays only if the customer approves: a mail leads there."""
 
     payment_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportAsked:
+    """An export waits to be made."""
+
+    export_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportMade:
+    """The export of a schedule is ready to be delivered."""
+
+    export_id: int

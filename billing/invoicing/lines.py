@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Prefetch, QuerySet
 from django.utils import translation
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from billing.invoicing.drafts import DraftLine
 from billing.models import Cdr, CdrLine, CostCentre
@@ -16,6 +15,17 @@ from chargeportal.common.formats import format_energy
 from chargeportal.common.money import EXACT, round_half_up
 
 _MOST_DIGITS = 6
+#: What a line is for, in plain words.
+_WHAT = {
+    "ENERGY": _("Charging"),
+    "TIME": _("Charging time"),
+    "PARKING_TIME": _("Parking after charging"),
+    "FLAT": _("Starting fee"),
+    "RESERVATION_TIME": _("Reservation"),
+    "RESERVATION_FLAT": _("Reservation fee"),
+    "MIN_PRICE": _("Up to the lowest price"),
+    "MAX_PRICE": _("Down to the highest price"),
+}
 
 
 def with_what_lines_need(cdrs: QuerySet[Cdr]) -> QuerySet[Cdr]:
@@ -125,25 +135,15 @@ def _description(cdr: Cdr, line: CdrLine, language: str) -> str:
     zone = ZoneInfo(cdr.time_zone)
     begins, ends = cdr.started_at.astimezone(zone), cdr.ended_at.astimezone(zone)
     until = f"{ends:%H:%M}" if ends.date() == begins.date() else f"{ends:%Y-%m-%d %H:%M}"
-    words = [_what(line.dimension), place, outlet, f"{begins:%Y-%m-%d %H:%M}–{until}"]
+    words = [
+        str(_WHAT.get(line.dimension, _WHAT["ENERGY"])),
+        place,
+        outlet,
+        f"{begins:%Y-%m-%d %H:%M}–{until}",
+    ]
     if line.dimension == "ENERGY":
         words.append(format_energy(cdr.energy_wh, language))
     return ", ".join(words)
-
-
-def _what(dimension: str) -> str:
-    """What a line is for, in plain words."""
-    words: dict[str, Any] = {
-        "ENERGY": _("Charging"),
-        "TIME": _("Charging time"),
-        "PARKING_TIME": _("Parking after charging"),
-        "FLAT": _("Starting fee"),
-        "RESERVATION_TIME": _("Reservation"),
-        "RESERVATION_FLAT": _("Reservation fee"),
-        "MIN_PRICE": _("Up to the lowest price"),
-        "MAX_PRICE": _("Down to the highest price"),
-    }
-    return str(words.get(dimension, _("Charging")))
 
 
 def _cost_centre_members(account_ids: Sequence[int]) -> tuple[dict, dict]:

@@ -33,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="chargeportal-bench-") as folder:
         home = Path(folder)
         home.chmod(0o755)
-        with _services(home):
+        with services(home):
             _set_up(max(options.stations))
             _print(_conditions())
             for stations in options.stations:
@@ -64,7 +64,8 @@ def _run(bench: cases.Bench, stations: int, only: str) -> Iterator[dict[str, Any
 
 
 @contextmanager
-def _services(home: Path) -> Iterator[None]:
+def services(home: Path) -> Iterator[None]:
+    """A durable PostgreSQL and Valkey, and the environment that points at them."""
     postgres, valkey = PostgresServer(home / "pg", durable=True), ValkeyServer(home / "vk", durable=True)
     with ExitStack() as stack:
         for service in (postgres, valkey):
