@@ -8,11 +8,14 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import audit
+from accounts.backends import organisations_allowing
 from accounts.models import User
 from chargeportal.common.events import publish
 from chargeportal.live import hints
@@ -33,6 +36,10 @@ MOST_WH = Decimal(10_000_000)
 Decision = SessionReview.Decision
 
 
+VIEW = "charging_sessions.view_sessionreview"
+DECIDE = "charging_sessions.change_sessionreview"
+
+
 class AlreadyDecided(Exception):
     """Somebody has decided about the session, or new data has lifted the hold."""
 
@@ -47,6 +54,18 @@ class Outcome:
 
     energy_wh: Decimal
     held_reason: str
+
+
+def reviews_for(user: Any, *, permission: str = VIEW) -> QuerySet[SessionReview]:
+    """The reviews of sessions at the stations where the person may see them, or with DECIDE decide."""
+    reviews = SessionReview.objects.visible_to(user).select_related(
+        "session__station__location", "session__evse", "session__user", "session__id_token", "decided_by"
+    )
+    if getattr(user, "is_superuser", False):
+        return reviews
+    mine = organisations_allowing(user, permission)
+    at_mine = Q(session__station__location__operator__in=mine) | Q(session__station__location=None)
+    return reviews.filter(at_mine) if mine else reviews.none()
 
 
 def keep(session: ChargingSession, *, now: dt.datetime) -> None:

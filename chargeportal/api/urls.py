@@ -9,6 +9,7 @@ from billing.api.cdrs import CdrViewSet
 from billing.api.ledger import JournalEntryViewSet, LedgerAccountViewSet, TrialBalanceView
 from chargeportal.api.meanings import ProblemKindView
 from chargeportal.api.nowhere import NowhereView
+from sessions.api.holds import HoldViewSet
 from sessions.api.sessions import SessionViewSet
 from stations.api.stations import LocationViewSet, StationViewSet
 
@@ -17,6 +18,7 @@ router.include_format_suffixes = False
 router.register("locations", LocationViewSet, basename="api-location")
 router.register("stations", StationViewSet, basename="api-station")
 router.register("sessions", SessionViewSet, basename="api-session")
+router.register("holds", HoldViewSet, basename="api-hold")
 router.register("cdrs", CdrViewSet, basename="api-cdr")
 router.register("id-tokens", IdTokenViewSet, basename="api-id-token")
 router.register("ledger/accounts", LedgerAccountViewSet, basename="api-ledger-account")

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.response import TemplateResponse
@@ -15,7 +14,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.admin.base import person
-from accounts.backends import organisations_allowing
 from chargeportal.dashboards.load_chart import draw
 from chargeportal.dashboards.price_words import explain, periods
 from chargeportal.dashboards.review_forms import FORMS, DecisionForm
@@ -27,26 +25,11 @@ from sessions.models import SessionReview
 from sessions.overview import driver_label
 
 TABLE_ROWS = 120
-VIEW, CHANGE = "charging_sessions.view_sessionreview", "charging_sessions.change_sessionreview"
-
-
-def reviews_of(user: Any, *, permission: str = VIEW) -> QuerySet[SessionReview]:
-    """The held sessions at stations where the person has the permission."""
-    reviews = SessionReview.objects.visible_to(user).select_related(
-        "session__station__location", "session__evse", "session__user", "session__id_token", "decided_by"
-    )
-    if user.is_superuser:
-        return reviews
-    mine = organisations_allowing(user, permission)
-    if not mine:
-        return reviews.none()
-    at_mine = Q(session__station__location__operator__in=mine) | Q(session__station__location=None)
-    return reviews.filter(at_mine)
 
 
 def review_view(request: HttpRequest, review_id: int) -> HttpResponse:
     """The page of the review."""
-    review = get_object_or_404(reviews_of(request.user), pk=review_id)
+    review = get_object_or_404(holds.reviews_for(request.user), pk=review_id)
     session = review.session
     location = session.station.location
     zone = location.time_zone if location else ""
@@ -67,7 +50,7 @@ def review_view(request: HttpRequest, review_id: int) -> HttpResponse:
 
 def decide_view(request: HttpRequest, review_id: int, decision: str) -> HttpResponse:
     """GET: the form that says what will happen. POST: it is decided, once."""
-    review = get_object_or_404(reviews_of(request.user), pk=review_id)
+    review = get_object_or_404(holds.reviews_for(request.user), pk=review_id)
     if decision not in FORMS:
         raise Http404
     if not _may_decide(request.user, review):
@@ -96,7 +79,7 @@ def _done(request: HttpRequest, form: DecisionForm) -> bool:
 
 
 def _may_decide(user: Any, review: SessionReview) -> bool:
-    return reviews_of(user, permission=CHANGE).filter(pk=review.pk).exists()
+    return holds.reviews_for(user, permission=holds.DECIDE).filter(pk=review.pk).exists()
 
 
 def _price(request: HttpRequest, review: SessionReview) -> dict[str, Any]:
