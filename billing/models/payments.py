@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -300,6 +301,8 @@ class WebhookEvent(models.Model):
                 condition=models.Q(handled_at__isnull=True),
                 name="webhook_not_handled_yet",
             ),
+            # "what came about this payment": the ids stand inside the payload
+            GinIndex(fields=("payload",), opclasses=("jsonb_path_ops",), name="webhook_by_payload"),
         )
 
     def __str__(self) -> str:
