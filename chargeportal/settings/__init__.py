@@ -22,4 +22,5 @@ from chargeportal.settings.payments import *  # noqa: F403
 from chargeportal.settings.rest import *  # noqa: F403
 from chargeportal.settings.security import *  # noqa: F403
 from chargeportal.settings.services import *  # noqa: F403
+from chargeportal.settings.spot_prices import *  # noqa: F403
 from chargeportal.settings.unfold import *  # noqa: F403
