@@ -8,6 +8,7 @@ from billing.invoicing import credits as credit_notes
 from billing.invoicing import runs, vat_numbers
 from billing.models import BillingAccount, InvoiceRun
 from billing.payments import guest, guest_end, guest_sweep
+from billing.spot import fetching
 
 SWEEP_AT_MOST = 500
 
@@ -26,6 +27,11 @@ BEAT_SCHEDULE = {
         "task": "billing.tasks.continue_invoice_runs",
         "schedule": 60.0,
         "options": {"queue": "billing", "expires": 55},
+    },
+    "billing.fetch_spot_prices": {
+        "task": "billing.tasks.fetch_spot_prices",
+        "schedule": 900.0,
+        "options": {"queue": "billing", "expires": 850},
     },
     "billing.rate_ended_sessions": {
         "task": "billing.tasks.rate_ended_sessions",
@@ -159,3 +165,9 @@ def advance_guests() -> int:
 def mail_guest_receipt(*, checkout_id: int) -> None:
     """The guest has the receipt by mail, once, if there is one and an address."""
     guest_end.send_receipt(checkout_id, now=timezone.now())
+
+
+@shared_task(queue="billing")
+def fetch_spot_prices() -> list[str]:
+    """The day-ahead prices of today and tomorrow are there, or are asked for again next time."""
+    return sorted(fetching.fetch_missing(now=timezone.now()))
