@@ -9,6 +9,7 @@ from billing.invoicing import runs, vat_numbers
 from billing.models import BillingAccount, InvoiceRun
 from billing.payments import guest, guest_end, guest_sweep
 from billing.spot import fetching
+from billing.tariffs import simulation
 
 SWEEP_AT_MOST = 500
 
@@ -171,3 +172,9 @@ def mail_guest_receipt(*, checkout_id: int) -> None:
 def fetch_spot_prices() -> list[str]:
     """The day-ahead prices of today and tomorrow are there, or are asked for again next time."""
     return sorted(fetching.fetch_missing(now=timezone.now()))
+
+
+@shared_task(queue="billing")
+def run_tariff_simulation(*, simulation_id: int) -> None:
+    """The simulation has its result; doing it twice changes nothing."""
+    simulation.run(simulation_id, now=timezone.now())

@@ -91,7 +91,7 @@ def _covered(tariff: Tariff, *, at: dt.datetime) -> _Covered:
         tariff__operator=tariff.operator_id,
         tariff__type=Tariff.Type.AD_HOC_PAYMENT,
     ).exclude(tariff__in=[pk for pk in (tariff.pk, tariff.replaces_id) if pk is not None])
-    rows = list(ad_hoc.values_list("evse_id", "location_id"))
+    rows: list[tuple[int | None, int | None]] = list(ad_hoc.values_list("evse_id", "location_id"))
     return _Covered(
         evse_ids=frozenset(evse_id for evse_id, _location in rows if evse_id is not None),
         location_ids=frozenset(location_id for _evse, location_id in rows if location_id is not None),

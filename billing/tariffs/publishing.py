@@ -280,9 +280,12 @@ def _copy(old: Tariff) -> Tariff:
             )
             for component in element.price_components.all()
         )
-    for part in (*DynamicPrice.objects.filter(tariff=old), *OffPeakIncentive.objects.filter(tariff=old)):
-        part.pk, part.tariff = None, draft
-        part.save(force_insert=True)
+    for dynamic in DynamicPrice.objects.filter(tariff=old):
+        dynamic.pk, dynamic.tariff = None, draft
+        dynamic.save(force_insert=True)
+    for incentive in OffPeakIncentive.objects.filter(tariff=old):
+        incentive.pk, incentive.tariff = None, draft
+        incentive.save(force_insert=True)
     return draft
 
 

@@ -14,6 +14,7 @@ from chargeportal.dashboards import (
     review_urls,
     session_page,
     station_page,
+    tariff_urls,
 )
 
 app_name = "dashboards"
@@ -70,4 +71,5 @@ urlpatterns = [
         name="session",
     ),
     *review_urls.urlpatterns,
+    *tariff_urls.urlpatterns,
 ]

@@ -101,6 +101,9 @@ _NAVIGATION = [
                 _("Charge detail records"), "receipt_long", "admin:billing_cdr_changelist", "billing.view_cdr"
             ),
             _page(_("Tariffs"), "sell", "admin:billing_tariff_changelist", "billing.view_tariff"),
+            _page(
+                _("Price groups"), "groups", "admin:billing_pricegroup_changelist", "billing.view_pricegroup"
+            ),
         ],
     },
     {

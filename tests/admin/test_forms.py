@@ -1,13 +1,10 @@
-"""Keys, tariffs, tokens and what the audit trail says of them."""
-
-from decimal import Decimal
+"""Keys, tokens and what the audit trail says of them."""
 
 import pytest
 from django.urls import reverse
 
 from accounts import api_keys
 from accounts.models import ApiKey, AuditEntry, IdToken
-from billing.models import Tariff
 from tests.factories import IdTokenFactory, LocationFactory, StationFactory
 
 
@@ -52,44 +49,6 @@ class TestApiKeys:
         user, other = colleague("operator"), colleague("support")
         browser(user).post(reverse("admin:accounts_apikey_add"), {"name": "Script", "user": other.pk})
         assert ApiKey.objects.get().user == user
-
-
-def test_a_tariff_is_made_with_its_prices_in_one_form(operator, colleague, browser):
-    prefix = "elements-0-price_components"
-    response = browser(colleague("finance")).post(
-        reverse("admin:billing_tariff_add"),
-        {
-            "name": "Day",
-            "operator": operator.pk,
-            "currency": "SEK",
-            "tax_included": "YES",
-            "elements-TOTAL_FORMS": 1,
-            "elements-INITIAL_FORMS": 0,
-            f"{prefix}-TOTAL_FORMS": 2,
-            f"{prefix}-INITIAL_FORMS": 0,
-            f"{prefix}-0-type": "ENERGY",
-            f"{prefix}-0-price": "4.95",
-            f"{prefix}-0-vat_percent": "25",
-            f"{prefix}-0-step_size": 1,
-            f"{prefix}-1-type": "FLAT",
-            f"{prefix}-1-price": "10",
-            f"{prefix}-1-vat_percent": "25",
-            f"{prefix}-1-step_size": 1,
-            "assignments-TOTAL_FORMS": 1,
-            "assignments-INITIAL_FORMS": 0,
-            "assignments-0-valid_from_0": "2026-01-01",
-            "assignments-0-valid_from_1": "00:00:00",
-        },
-    )
-    assert response.status_code == 302
-    tariff = Tariff.objects.get()
-    (element,) = tariff.elements.all()
-    prices = {c.type: c.price for c in element.price_components.all()}
-    assert prices == {"ENERGY": Decimal("4.95"), "FLAT": Decimal(10)}
-    assert tariff.assignments.count() == 1
-    listed = browser(colleague("finance")).get(reverse("admin:billing_tariff_changelist")).content.decode()
-    assert "SEK\u00a04.95/kWh · SEK\u00a010.00 to start" in listed
-    assert "everywhere else" in listed
 
 
 def test_blocking_a_token_is_in_the_audit_trail(operator, colleague, browser):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import api_keys, audit
 from accounts.models import IdTokenGroup
 from billing.ledger.posting import Event, Posting, post
-from billing.models import Cdr, JournalEntry, LedgerAccount
+from billing.models import Cdr, JournalEntry, LedgerAccount, PriceGroup
 from sessions.models import SessionReview, StartRequest, UnmatchedStop
 from stations.models import BootRecord, StationCommand
 from tests.factories import (
@@ -127,6 +127,12 @@ def add_tariff(operator, user):
     priced_tariff(operator=operator, ENERGY="4.95", FLAT="10")
 
 
+def add_price_group(operator, user):
+    group = PriceGroup.objects.create(operator=operator, name=f"Group {PriceGroup.objects.count()}")
+    group.users.add(user)
+    priced_tariff(operator=operator, ENERGY="3").assignments.update(price_group=group)
+
+
 def add_cdr(operator, user):
     session = SessionFactory(evse=EvseFactory(station=placed(operator)), ended=True)
     Cdr.objects.create(
@@ -167,6 +173,7 @@ LISTS = {
     "charging_sessions_sessionreview": add_held_session,
     "charging_sessions_unmatchedstop": add_unmatched_stop,
     "billing_tariff": add_tariff,
+    "billing_pricegroup": add_price_group,
     "billing_cdr": add_cdr,
     "billing_ledgeraccount": add_ledger_account,
     "billing_journalentry": add_journal_entry,
