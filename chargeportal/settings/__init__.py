@@ -13,8 +13,8 @@
 
 from chargeportal.settings.accounts import *  # noqa: F403
 from chargeportal.settings.base import *  # noqa: F403
-from chargeportal.settings.invoicing import *  # noqa: F403
 from chargeportal.settings.exports import *  # noqa: F403
+from chargeportal.settings.invoicing import *  # noqa: F403
 from chargeportal.settings.logs import *  # noqa: F403
 from chargeportal.settings.ocpp import *  # noqa: F403
 from chargeportal.settings.paying import *  # noqa: F403
