@@ -2,9 +2,17 @@
 
 import logging
 
-from billing.events import CdrRated
-from billing.models import GuestCheckout
-from billing.tasks import advance_guest, correct_session, rate_session
+from billing.events import CdrRated, CreditNoteIssued, PaymentRequiresAction
+from billing.models import GuestCheckout, Payment
+from billing.payments import guest, handlers, outcomes  # noqa: F401 - handlers register themselves
+from billing.tasks import (
+    advance_guest,
+    collect_cdr,
+    correct_session,
+    mail_payment_approval,
+    pay_back,
+    rate_session,
+)
 from chargeportal.common.events import subscribe
 from sessions.events import SessionCorrected, SessionEnded
 
@@ -39,3 +47,33 @@ def finish_guest(fact: CdrRated) -> None:
         advance_guest.delay(checkout_id=checkout.pk)
     except Exception:
         logger.warning("Guest checkout %s waits for the sweep", checkout.pk, exc_info=True)
+
+
+outcomes.told(Payment.Purpose.GUEST)(guest.advance_payment)
+
+
+@subscribe(CdrRated)
+def collect_rated_session(fact: CdrRated) -> None:
+    """The card of an account that pays so is asked; if the broker is away the sweep does it."""
+    try:
+        collect_cdr.delay(cdr_id=fact.cdr_id)
+    except Exception:
+        logger.warning("CDR %s waits for the sweep to be collected", fact.cdr_id, exc_info=True)
+
+
+@subscribe(CreditNoteIssued)
+def pay_back_credited(fact: CreditNoteIssued) -> None:
+    """What a card had paid goes back to it; if the broker is away the sweep does it."""
+    try:
+        pay_back.delay(credit_note_id=fact.invoice_id)
+    except Exception:
+        logger.warning("Credit note %s waits for the sweep to be paid back", fact.invoice_id, exc_info=True)
+
+
+@subscribe(PaymentRequiresAction)
+def ask_for_approval(fact: PaymentRequiresAction) -> None:
+    """The customer gets a mail that leads to where the payment is approved."""
+    try:
+        mail_payment_approval.delay(payment_id=fact.payment_id)
+    except Exception:
+        logger.warning("Payment %s waits for the customer without a mail", fact.payment_id, exc_info=True)

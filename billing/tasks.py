@@ -1,13 +1,24 @@
 """Work of the billing app in the background."""
 
 from celery import shared_task
+from celery.schedules import crontab
 from django.utils import timezone
 
 from billing import cdrs
 from billing.invoicing import credits as credit_notes
 from billing.invoicing import runs, vat_numbers
-from billing.models import BillingAccount, InvoiceRun
-from billing.payments import guest, guest_end, guest_sweep
+from billing.models import BillingAccount, Invoice, InvoiceRun
+from billing.payments import (
+    collecting,
+    guest,
+    guest_end,
+    guest_sweep,
+    invoice_pages,
+    payment_sweep,
+    reconciling,
+    refunds,
+    webhooks,
+)
 from billing.spot import fetching
 from billing.tariffs import simulation
 
@@ -48,6 +59,26 @@ BEAT_SCHEDULE = {
         "task": "billing.tasks.advance_guests",
         "schedule": 20.0,
         "options": {"queue": "billing", "expires": 18},
+    },
+    "billing.handle_webhooks": {
+        "task": "billing.tasks.handle_webhooks",
+        "schedule": 30.0,
+        "options": {"queue": "billing", "expires": 28},
+    },
+    "billing.collect_by_card": {
+        "task": "billing.tasks.collect_by_card",
+        "schedule": 60.0,
+        "options": {"queue": "billing", "expires": 55},
+    },
+    "billing.follow_payments": {
+        "task": "billing.tasks.follow_payments",
+        "schedule": 60.0,
+        "options": {"queue": "billing", "expires": 55},
+    },
+    "billing.reconcile_yesterday": {
+        "task": "billing.tasks.reconcile_yesterday",
+        "schedule": crontab(hour="3,9,15", minute="20"),
+        "options": {"queue": "billing"},
     },
 }
 
@@ -178,3 +209,61 @@ def fetch_spot_prices() -> list[str]:
 def run_tariff_simulation(*, simulation_id: int) -> None:
     """The simulation has its result; doing it twice changes nothing."""
     simulation.run(simulation_id, now=timezone.now())
+
+
+@shared_task(queue="billing")
+def handle_webhook(*, event_id: int) -> None:
+    """The card processor's message has been handled, or waits for the sweep; doing it twice does it once."""
+    webhooks.handle(event_id, now=timezone.now())
+
+
+@shared_task(queue="billing")
+def handle_webhooks() -> int:
+    """Messages whose task was lost or failed are handled after all; returns how many waited."""
+    waiting = webhooks.unhandled_ids(now=timezone.now(), most=SWEEP_AT_MOST)
+    for event_id in waiting:
+        handle_webhook.delay(event_id=event_id)
+    return len(waiting)
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=30, max_retries=3)
+def collect_cdr(*, cdr_id: int) -> None:
+    """The session of an account that pays by card has its receipt, and the card was asked; once."""
+    collecting.collect_cdr(cdr_id, now=timezone.now())
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=30, max_retries=3)
+def pay_back(*, credit_note_id: int) -> None:
+    """What the credit note owes has gone back to the card that paid; doing it twice does it once."""
+    credit_note = Invoice.objects.select_related("credits", "series").get(pk=credit_note_id)
+    refunds.pay_back(credit_note, now=timezone.now())
+
+
+@shared_task(queue="billing")
+def collect_by_card() -> int:
+    """Sessions and credit notes whose fact was lost are collected and paid back; returns how many."""
+    cdr_ids = collecting.uncollected_cdr_ids(now=timezone.now(), most=SWEEP_AT_MOST)
+    for cdr_id in cdr_ids:
+        collect_cdr.delay(cdr_id=cdr_id)
+    credit_note_ids = collecting.unrefunded_credit_note_ids(now=timezone.now(), most=SWEEP_AT_MOST)
+    for credit_note_id in credit_note_ids:
+        pay_back.delay(credit_note_id=credit_note_id)
+    return len(cdr_ids) + len(credit_note_ids)
+
+
+@shared_task(queue="billing")
+def follow_payments() -> int:
+    """Charges and refunds whose outcome is not known are asked about again; returns how many."""
+    return payment_sweep.follow(now=timezone.now(), most=SWEEP_AT_MOST)
+
+
+@shared_task(queue="mail", autoretry_for=(Exception,), retry_backoff=30, max_retries=5)
+def mail_payment_approval(*, payment_id: int) -> None:
+    """The customer knows that the bank wants an approval, and where to give it."""
+    invoice_pages.mail_approval(payment_id)
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=300, max_retries=5)
+def reconcile_yesterday() -> None:
+    """The card processor's balance is held against our books, for the days that are not done yet."""
+    reconciling.reconcile_recent(now=timezone.now())
