@@ -1,0 +1,71 @@
+"""Finds what wallets should have paid, and sessions that have used them up."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from django.conf import settings
+from django.db.models import F, Q
+
+from billing.customers import operator_id_of
+from billing.models import BillingAccount, Cdr, PaymentKind, Wallet
+from billing.payments.guest_sweep import stop_once
+from sessions import ports
+from sessions.models import ChargingSession
+
+_SINCE = dt.timedelta(days=60)
+
+
+def uncollected_cdr_ids(*, now: dt.datetime, most: int) -> list[int]:
+    """CDRs that a wallet pays and that have no receipt yet."""
+    unbilled = Cdr.objects.current().filter(
+        payment_kind=PaymentKind.WALLET, billed=None, total_incl_vat__gt=0, rated_at__gt=now - _SINCE
+    )
+    return list(unbilled.order_by("pk").values_list("pk", flat=True)[:most])
+
+
+def low_account_ids(*, most: int) -> list[int]:
+    """Accounts whose wallet fills itself and is low."""
+    low = Wallet.objects.filter(top_up_amount__isnull=False, balance__lt=F("top_up_below"))
+    return list(low.order_by("pk").values_list("account_id", flat=True)[:most])
+
+
+def stop_empty(*, now: dt.datetime) -> int:
+    """Sessions that have used up their wallet have been asked to stop; returns how many.
+
+    Wallets that fill themselves are left to it.
+    """
+    if not settings.WALLET_STOPS_AT_ZERO:
+        return 0
+    stopped = 0
+    sessions = ChargingSession.objects.active().filter(
+        Q(user__billing_accounts__collection=BillingAccount.Collection.WALLET)
+        | Q(id_token__organisation__billing_accounts__collection=BillingAccount.Collection.WALLET)
+    )
+    for session in sessions.select_related("station__location", "evse", "id_token").distinct():
+        left = _left(session)
+        price = ports.pricing().price(session, now=now) if left is not None else None
+        if left is not None and price is not None and price.total_incl_vat >= left:
+            stopped += stop_once(session, now=now)
+    return stopped
+
+
+def _left(session: ChargingSession) -> Decimal | None:
+    """What the session's wallet holds; None when none pays, or it fills itself."""
+    token, operator_id = session.id_token, operator_id_of(session)
+    of_fleet = token is not None and token.organisation_id not in {None, operator_id}
+    holder = {"organisation": token.organisation_id} if of_fleet and token else {"user": session.user_id}
+    account = (
+        BillingAccount.objects.filter(
+            operator=operator_id, collection=BillingAccount.Collection.WALLET, **holder
+        )
+        .select_related("wallet")
+        .first()
+    )
+    if account is None:
+        return None
+    wallet = getattr(account, "wallet", None)
+    if wallet is None:
+        return Decimal(0)
+    return None if wallet.top_up_amount is not None else wallet.balance
