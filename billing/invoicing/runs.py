@@ -149,7 +149,8 @@ def progress(run: InvoiceRun) -> Progress:
         failed=Count("pk", filter=Q(state=State.FAILED)),
         rendered=Count("pk", filter=Q(state=State.ISSUED, is_rendered=True)),
     )
-    sums = run.invoices.order_by().values("currency").annotate(sum=Sum("payable")).order_by("currency")
+    issued = run.invoices.filter(kind=Invoice.Kind.INVOICE)
+    sums = issued.order_by().values("currency").annotate(sum=Sum("payable")).order_by("currency")
     return Progress(**counts, amount=tuple((row["currency"], row["sum"]) for row in sums))
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import DecimalField, F, OuterRef, QuerySet, Subquery, Sum
@@ -48,7 +49,7 @@ def open_amount(invoice: Invoice) -> Decimal:
     return invoice.payable - settled
 
 
-def with_open_amount(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
+def with_open_amount(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
     """The documents, each with its ``open_amount``."""
     settled = (
         InvoiceSettlement.objects.filter(invoice=OuterRef("pk"))
