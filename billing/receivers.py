@@ -2,14 +2,25 @@
 
 import logging
 
-from billing.events import CdrRated, CreditNoteIssued, PaymentRequiresAction
-from billing.models import GuestCheckout, Payment
+from django.utils import timezone
+
+from billing import dunning
+from billing.events import (
+    CdrRated,
+    CreditNoteIssued,
+    InvoiceSettled,
+    PaymentFailed,
+    PaymentRequiresAction,
+)
+from billing.models import GuestCheckout, Invoice, Payment
 from billing.payments import guest, handlers, outcomes  # noqa: F401 - handlers register themselves
 from billing.tasks import (
     advance_guest,
     collect_cdr,
     correct_session,
+    mail_dunning,
     mail_payment_approval,
+    open_dunning,
     pay_back,
     rate_session,
 )
@@ -77,3 +88,24 @@ def ask_for_approval(fact: PaymentRequiresAction) -> None:
         mail_payment_approval.delay(payment_id=fact.payment_id)
     except Exception:
         logger.warning("Payment %s waits for the customer without a mail", fact.payment_id, exc_info=True)
+
+
+@subscribe(PaymentFailed)
+def dun_declined_card(fact: PaymentFailed) -> None:
+    """The declined card's document goes on the ladder; if the broker is away the daily work does it."""
+    try:
+        open_dunning.delay(payment_id=fact.payment_id)
+    except Exception:
+        logger.warning("Payment %s waits for the daily dunning", fact.payment_id, exc_info=True)
+
+
+@subscribe(InvoiceSettled)
+def stop_dunning(fact: InvoiceSettled) -> None:
+    """Whoever has paid may charge again at once."""
+    act = dunning.paid(Invoice.objects.get(pk=fact.invoice_id), now=timezone.now())
+    if act is None:
+        return
+    try:
+        mail_dunning.delay(act_id=act.pk)
+    except Exception:
+        logger.warning("The customer is not told of act %s", act.pk, exc_info=True)

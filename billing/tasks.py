@@ -4,7 +4,8 @@ from celery import shared_task
 from celery.schedules import crontab
 from django.utils import timezone
 
-from billing import cdrs
+from billing import cdrs, dunning
+from billing.dunning import mails as dunning_mails
 from billing.invoicing import credits as credit_notes
 from billing.invoicing import runs, vat_numbers
 from billing.models import BillingAccount, Invoice, InvoiceRun
@@ -25,20 +26,20 @@ from billing.tariffs import simulation
 SWEEP_AT_MOST = 500
 
 BEAT_SCHEDULE = {
-    "billing.ask_about_vat_numbers": {
-        "task": "billing.tasks.ask_about_vat_numbers",
-        "schedule": 900.0,
-        "options": {"queue": "billing", "expires": 850},
+    "billing.continue_invoice_runs": {
+        "task": "billing.tasks.continue_invoice_runs",
+        "schedule": 60.0,
+        "options": {"queue": "billing", "expires": 55},
     },
     "billing.credit_corrected_cdrs": {
         "task": "billing.tasks.credit_corrected_cdrs",
         "schedule": 60.0,
         "options": {"queue": "billing", "expires": 55},
     },
-    "billing.continue_invoice_runs": {
-        "task": "billing.tasks.continue_invoice_runs",
-        "schedule": 60.0,
-        "options": {"queue": "billing", "expires": 55},
+    "billing.ask_about_vat_numbers": {
+        "task": "billing.tasks.ask_about_vat_numbers",
+        "schedule": 900.0,
+        "options": {"queue": "billing", "expires": 850},
     },
     "billing.fetch_spot_prices": {
         "task": "billing.tasks.fetch_spot_prices",
@@ -74,6 +75,11 @@ BEAT_SCHEDULE = {
         "task": "billing.tasks.follow_payments",
         "schedule": 60.0,
         "options": {"queue": "billing", "expires": 55},
+    },
+    "billing.dun": {
+        "task": "billing.tasks.dun",
+        "schedule": crontab(hour="8-17", minute="15"),
+        "options": {"queue": "billing"},
     },
     "billing.reconcile_yesterday": {
         "task": "billing.tasks.reconcile_yesterday",
@@ -111,6 +117,31 @@ def correct_sessions() -> int:
     for session_id in waiting:
         correct_session.delay(session_id=session_id)
     return len(waiting)
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=5, max_retries=5)
+def advance_guest(*, checkout_id: int) -> None:
+    """The guest's checkout has gone as far as it can go now; doing it twice does it once."""
+    guest.advance(checkout_id, now=timezone.now())
+    mail_guest_receipt.delay(checkout_id=checkout_id)
+
+
+@shared_task(queue="billing")
+def advance_guests() -> int:
+    """What was left undone of guests' checkouts is done after all; returns how many waited."""
+    guest_sweep.stop_used_up(now=timezone.now())
+    waiting = guest_sweep.unfinished_ids(now=timezone.now(), most=SWEEP_AT_MOST)
+    for checkout_id in waiting:
+        advance_guest.delay(checkout_id=checkout_id)
+    for checkout_id in guest_sweep.unsent_ids(most=SWEEP_AT_MOST):
+        mail_guest_receipt.delay(checkout_id=checkout_id)
+    return len(waiting)
+
+
+@shared_task(queue="mail", autoretry_for=(Exception,), retry_backoff=30, max_retries=5)
+def mail_guest_receipt(*, checkout_id: int) -> None:
+    """The guest has the receipt by mail, once, if there is one and an address."""
+    guest_end.send_receipt(checkout_id, now=timezone.now())
 
 
 @shared_task(queue="billing")
@@ -174,43 +205,6 @@ def ask_about_vat_numbers() -> int:
     return len(waiting)
 
 
-@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=5, max_retries=5)
-def advance_guest(*, checkout_id: int) -> None:
-    """The guest's checkout has gone as far as it can go now; doing it twice does it once."""
-    guest.advance(checkout_id, now=timezone.now())
-    mail_guest_receipt.delay(checkout_id=checkout_id)
-
-
-@shared_task(queue="billing")
-def advance_guests() -> int:
-    """What was left undone of guests' checkouts is done after all; returns how many waited."""
-    guest_sweep.stop_used_up(now=timezone.now())
-    waiting = guest_sweep.unfinished_ids(now=timezone.now(), most=SWEEP_AT_MOST)
-    for checkout_id in waiting:
-        advance_guest.delay(checkout_id=checkout_id)
-    for checkout_id in guest_sweep.unsent_ids(most=SWEEP_AT_MOST):
-        mail_guest_receipt.delay(checkout_id=checkout_id)
-    return len(waiting)
-
-
-@shared_task(queue="mail", autoretry_for=(Exception,), retry_backoff=30, max_retries=5)
-def mail_guest_receipt(*, checkout_id: int) -> None:
-    """The guest has the receipt by mail, once, if there is one and an address."""
-    guest_end.send_receipt(checkout_id, now=timezone.now())
-
-
-@shared_task(queue="billing")
-def fetch_spot_prices() -> list[str]:
-    """The day-ahead prices of today and tomorrow are there, or are asked for again next time."""
-    return sorted(fetching.fetch_missing(now=timezone.now()))
-
-
-@shared_task(queue="billing")
-def run_tariff_simulation(*, simulation_id: int) -> None:
-    """The simulation has its result; doing it twice changes nothing."""
-    simulation.run(simulation_id, now=timezone.now())
-
-
 @shared_task(queue="billing")
 def handle_webhook(*, event_id: int) -> None:
     """The card processor's message has been handled, or waits for the sweep; doing it twice does it once."""
@@ -267,3 +261,60 @@ def mail_payment_approval(*, payment_id: int) -> None:
 def reconcile_yesterday() -> None:
     """The card processor's balance is held against our books, for the days that are not done yet."""
     reconciling.reconcile_recent(now=timezone.now())
+
+
+@shared_task(queue="billing")
+def run_tariff_simulation(*, simulation_id: int) -> None:
+    """The simulation has its result; doing it twice changes nothing."""
+    simulation.run(simulation_id, now=timezone.now())
+
+
+@shared_task(queue="billing")
+def fetch_spot_prices() -> list[str]:
+    """The day-ahead prices of today and tomorrow are there, or are asked for again next time."""
+    return sorted(fetching.fetch_missing(now=timezone.now()))
+
+
+@shared_task(queue="billing")
+def dun() -> int:
+    """What is overdue has a case, what is paid has none open, and steps that have come are taken."""
+    now = timezone.now()
+    for act_id in dunning.close_paid(now=now, most=SWEEP_AT_MOST):
+        mail_dunning.delay(act_id=act_id)
+    dunning.open_overdue(today=timezone.localdate(now), now=now, most=SWEEP_AT_MOST)
+    due = dunning.due_ids(now=now, most=SWEEP_AT_MOST)
+    for case_id in due:
+        advance_dunning.delay(case_id=case_id)
+    return len(due)
+
+
+@shared_task(queue="billing")
+def open_dunning(*, payment_id: int) -> None:
+    """The document whose card was declined has a case, and its customer has been told."""
+    case_id = dunning.open_declined(payment_id, now=timezone.now())
+    if case_id is not None:
+        advance_dunning.delay(case_id=case_id)
+
+
+@shared_task(queue="billing")
+def advance_dunning(*, case_id: int) -> None:
+    """The case's step that has come is taken, once; the customer is told, or the card is tried again."""
+    act = dunning.advance(case_id, now=timezone.now())
+    if act is not None and act.kind == act.Kind.RETRY:
+        retry_card.delay(act_id=act.pk)
+    elif act is not None:
+        mail_dunning.delay(act_id=act.pk)
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=60, max_retries=5)
+def retry_card(*, act_id: int) -> None:
+    """The card was tried again, once; the customer is told when it was declined again."""
+    payment = dunning.retry(act_id, now=timezone.now())
+    if payment is not None and payment.state == payment.State.FAILED:
+        mail_dunning.delay(act_id=act_id)
+
+
+@shared_task(queue="mail", autoretry_for=(Exception,), retry_backoff=30, max_retries=5)
+def mail_dunning(*, act_id: int) -> None:
+    """The customer knows what was done about the unpaid document."""
+    dunning_mails.send(act_id, now=timezone.now())

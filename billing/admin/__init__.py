@@ -1,3 +1,3 @@
 """Tariffs and charge detail records in the admin."""
 
-from billing.admin import cdrs, ledger, price_groups, tariffs  # noqa: F401
+from billing.admin import cdrs, dunning, ledger, price_groups, tariffs  # noqa: F401

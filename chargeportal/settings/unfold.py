@@ -115,6 +115,18 @@ _NAVIGATION = [
                 _("Month close"), "event_available", "dashboards:finance_months", "billing.view_ledgerperiod"
             ),
             _page(
+                _("Dunning"),
+                "notifications_active",
+                "admin:billing_dunningcase_changelist",
+                "billing.view_dunningcase",
+            ),
+            _page(
+                _("Dunning policy"),
+                "rule",
+                "admin:billing_dunningpolicy_changelist",
+                "billing.view_dunningpolicy",
+            ),
+            _page(
                 _("Trial balance"),
                 "balance",
                 "dashboards:finance_trial_balance",

@@ -12,10 +12,22 @@ from django.utils import timezone
 
 from accounts import api_keys, audit
 from accounts.models import IdTokenGroup
+from billing.invoicing.drafts import Draft, DraftLine
+from billing.invoicing.issuing import issue
 from billing.ledger.posting import Event, Posting, post
-from billing.models import Cdr, JournalEntry, LedgerAccount, PriceGroup
+from billing.models import (
+    Cdr,
+    DunningCase,
+    DunningPolicy,
+    Invoice,
+    JournalEntry,
+    LedgerAccount,
+    PriceGroup,
+    SellerProfile,
+)
 from sessions.models import SessionReview, StartRequest, UnmatchedStop
 from stations.models import BootRecord, StationCommand
+from tests.billing.invoice_builders import company_account
 from tests.factories import (
     ConnectionFactory,
     ConnectorFactory,
@@ -154,6 +166,34 @@ def add_journal_entry(operator, user):
     post(Event(operator.pk, f"cdr:{count}", "cdr", NOON.date(), "Laddsession", "SEK", f"ref {count}"), lines)
 
 
+def add_dunning_case(operator, user):
+    account = company_account(operator)
+    if not hasattr(operator, "seller_profile"):
+        type(operator).objects.filter(pk=operator.pk).update(
+            registration_number="556677-8899", vat_number="SE556677889901"
+        )
+        SellerProfile.objects.create(
+            organisation=operator, legal_name="Ladda AB", street="Storgatan 1", postal_code="903 26",
+            city="Umeå", seat="Umeå", bankgiro="991-2346",
+        )  # fmt: skip
+    net = Decimal(100)
+    line = DraftLine(
+        dimension="FEE", description="Fee", quantity=Decimal(1), unit="C62", unit_price_net=net,
+        vat_rate=None, net=net, vat=Decimal(0), gross=net, currency="SEK",
+    )  # fmt: skip
+    draft = Draft(
+        operator_id=operator.pk, account=account, kind=Invoice.Kind.INVOICE, currency="SEK",
+        invoice_date=NOON.date(), lines=(line,),
+    )  # fmt: skip
+    DunningCase.objects.create(account=account, invoice=issue(draft, now=NOON), opened_at=NOON)
+
+
+def add_dunning_policy(operator, user):
+    other = MembershipFactory(user=user, organisation=OrganisationFactory(), role="finance").organisation
+    for each in (operator, other):
+        DunningPolicy.objects.get_or_create(operator=each)
+
+
 LISTS = {
     "accounts_user": add_user,
     "accounts_organisation": add_organisation,
@@ -177,11 +217,13 @@ LISTS = {
     "billing_cdr": add_cdr,
     "billing_ledgeraccount": add_ledger_account,
     "billing_journalentry": add_journal_entry,
+    "billing_dunningcase": add_dunning_case,
+    "billing_dunningpolicy": add_dunning_policy,
 }
 
 
 #: Lists that operators do not see: the books are for those who keep them.
-FOR_FINANCE = {"billing_ledgeraccount", "billing_journalentry"}
+FOR_FINANCE = {"billing_ledgeraccount", "billing_journalentry", "billing_dunningpolicy"}
 
 
 def role_of(name) -> str:
