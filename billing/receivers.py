@@ -8,6 +8,8 @@ from billing import dunning
 from billing.events import (
     CdrRated,
     CreditNoteIssued,
+    ExportAsked,
+    ExportMade,
     InvoiceSettled,
     PaymentFailed,
     PaymentRequiresAction,
@@ -18,8 +20,10 @@ from billing.tasks import (
     advance_guest,
     collect_cdr,
     correct_session,
+    deliver_export,
     mail_dunning,
     mail_payment_approval,
+    make_export,
     open_dunning,
     pay_back,
     rate_session,
@@ -109,3 +113,21 @@ def stop_dunning(fact: InvoiceSettled) -> None:
         mail_dunning.delay(act_id=act.pk)
     except Exception:
         logger.warning("The customer is not told of act %s", act.pk, exc_info=True)
+
+
+@subscribe(ExportAsked)
+def make_asked_export(fact: ExportAsked) -> None:
+    """A worker makes the export; if the broker is away the sweep has it made."""
+    try:
+        make_export.delay(export_id=fact.export_id)
+    except Exception:
+        logger.warning("Export %s waits for the sweep to be made", fact.export_id, exc_info=True)
+
+
+@subscribe(ExportMade)
+def deliver_made_export(fact: ExportMade) -> None:
+    """A worker delivers the export; if the broker is away the sweep does it later."""
+    try:
+        deliver_export.delay(export_id=fact.export_id)
+    except Exception:
+        logger.warning("Export %s waits for the sweep to be delivered", fact.export_id, exc_info=True)

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from billing import cdrs, dunning
 from billing.dunning import mails as dunning_mails
+from billing.exports import delivering, making, schedules
 from billing.invoicing import credits as credit_notes
 from billing.invoicing import runs, vat_numbers
 from billing.models import BillingAccount, Invoice, InvoiceRun
@@ -26,6 +27,11 @@ from billing.tariffs import simulation
 SWEEP_AT_MOST = 500
 
 BEAT_SCHEDULE = {
+    "billing.sweep_exports": {
+        "task": "billing.tasks.sweep_exports",
+        "schedule": 60.0,
+        "options": {"queue": "billing", "expires": 55},
+    },
     "billing.continue_invoice_runs": {
         "task": "billing.tasks.continue_invoice_runs",
         "schedule": 60.0,
@@ -318,3 +324,28 @@ def retry_card(*, act_id: int) -> None:
 def mail_dunning(*, act_id: int) -> None:
     """The customer knows what was done about the unpaid document."""
     dunning_mails.send(act_id, now=timezone.now())
+
+
+@shared_task(queue="billing")
+def make_export(*, export_id: int) -> None:
+    """The export's file is made, unless another worker has it."""
+    making.make(export_id)
+
+
+@shared_task(queue="mail", autoretry_for=(Exception,), retry_backoff=30, max_retries=5)
+def deliver_export(*, export_id: int) -> None:
+    """The export is where its schedule wants it."""
+    delivering.deliver(export_id, now=timezone.now())
+
+
+@shared_task(queue="billing")
+def sweep_exports() -> int:
+    """Schedules that are due have asked, and exports left behind are taken up again; returns how many."""
+    now = timezone.now()
+    asked = schedules.run_due(now=now)
+    unfinished, undelivered = making.unfinished_ids(now=now), delivering.undelivered_ids(now=now)
+    for export_id in unfinished:
+        make_export.delay(export_id=export_id)
+    for export_id in undelivered:
+        deliver_export.delay(export_id=export_id)
+    return asked + len(unfinished) + len(undelivered)

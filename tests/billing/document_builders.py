@@ -5,8 +5,11 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+
 from accounts.models import Organisation
-from billing.invoicing.vat import category_of, is_mixed
+from billing.invoicing.vat import category_of
+from billing.ledger.postings import IssuedDocument, documents_issued
 from billing.models import BillingAccount, Invoice, InvoiceLine, InvoiceSeries, InvoiceVat
 from tests.factories import LocationFactory, OrganisationFactory
 
@@ -45,6 +48,7 @@ def line(
     } | facts  # fmt: skip
 
 
+@transaction.atomic
 def document(
     *lines: dict[str, Any],
     kind: str = "invoice",
@@ -140,6 +144,10 @@ EVERY_KIND = {
 }
 
 
-def is_mixed_invoice(invoice: Invoice) -> bool:
-    """Whether some lines bear VAT and others none."""
-    return is_mixed(invoice.lines.all())
+def book(invoice: Invoice) -> Invoice:
+    """The document is in the ledger, as it is when it was issued."""
+    lines = list(invoice.lines.all())
+    rates = [each.vat_rate for each in lines]
+    no = [False] * len(lines)
+    documents_issued([IssuedDocument(invoice, lines, list(invoice.vat_totals.all()), rates, no)])
+    return invoice
