@@ -1,3 +1,11 @@
 """Tariffs and charge detail records in the admin."""
 
-from billing.admin import cdrs, dunning, ledger, price_groups, tariffs  # noqa: F401
+from billing.admin import (  # noqa: F401
+    cdrs,
+    dunning,
+    ledger,
+    payments,
+    price_groups,
+    reconciliations,
+    tariffs,
+)

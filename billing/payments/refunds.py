@@ -38,8 +38,8 @@ def refund(
 ) -> Refund:
     """The amount is on its way back to the card, audited.
 
-    It settles the credit note; without one the document that was paid is open again by as much. A credit
-    note is paid back once, a ``key`` (of a form, say) stands for one refund. Raises CannotRefund; when
+    It settles the credit note; without one it is goodwill, and the operator's loss. A credit note is paid
+    back once, a ``key`` (of a form, say) stands for one refund. Raises CannotRefund; when
     Stripe cannot be asked the refund stays REQUESTED and the sweep sends it.
     """
     if credit_note is not None:
@@ -55,7 +55,7 @@ def refund(
     return send(asked, now=now)
 
 
-def pay_back(credit_note: Invoice, *, now: dt.datetime) -> list[Refund]:
+def pay_back(credit_note: Invoice, *, now: dt.datetime, by: User | None = None) -> list[Refund]:
     """What is open on the credit note has gone back to the cards that paid what it credits; done once."""
     original = credit_note.credits
     owed = -open_amount(credit_note)
@@ -67,7 +67,7 @@ def pay_back(credit_note: Invoice, *, now: dt.datetime) -> list[Refund]:
         if amount > 0:
             reason = credit_note.reason or credit_note.full_number
             made.append(
-                refund(payment, amount=amount, reason=reason, by=None, now=now, credit_note=credit_note)
+                refund(payment, amount=amount, reason=reason, by=by, now=now, credit_note=credit_note)
             )
             owed -= amount
     return made
@@ -191,7 +191,21 @@ def _undone(payment: Payment, ours: Refund, *, now: dt.datetime) -> None:
 
 
 def _settle(payment: Payment, ours: Refund, amount: Decimal, *, key: str, now: dt.datetime) -> None:
+    """The document has it. What nobody credited is the operator's loss: the customer owes nothing again."""
     invoice = ours.credit_note or payment.invoice
-    if invoice is not None:
-        kind = InvoiceSettlement.Kind.REFUND
-        settle(invoice, kind=kind, amount=amount, key=key, reference=ours.stripe_id, now=now)
+    if invoice is None:
+        return
+    kinds = InvoiceSettlement.Kind
+    settle(invoice, kind=kinds.REFUND, amount=amount, key=key, reference=ours.stripe_id, now=now)
+    if ours.credit_note is not None:
+        return
+    lost = max(min(-amount, open_amount(invoice)), Decimal(0)) if amount < 0 else -_written_off(ours)
+    if lost:
+        settle(
+            invoice, kind=kinds.WRITE_OFF, amount=lost, key=f"{key}:lost", reference=ours.stripe_id, now=now
+        )
+
+
+def _written_off(ours: Refund) -> Decimal:
+    lost = InvoiceSettlement.objects.filter(key=f"refund:{ours.stripe_id}:lost").first()
+    return lost.amount if lost else Decimal(0)

@@ -7,6 +7,7 @@ from rest_framework.routers import DefaultRouter
 from accounts.api.id_tokens import IdTokenViewSet
 from billing.api.cdrs import CdrViewSet
 from billing.api.ledger import JournalEntryViewSet, LedgerAccountViewSet, TrialBalanceView
+from billing.api.payments import PaymentViewSet
 from chargeportal.api.meanings import ProblemKindView
 from chargeportal.api.nowhere import NowhereView
 from sessions.api.holds import HoldViewSet
@@ -20,6 +21,7 @@ router.register("stations", StationViewSet, basename="api-station")
 router.register("sessions", SessionViewSet, basename="api-session")
 router.register("holds", HoldViewSet, basename="api-hold")
 router.register("cdrs", CdrViewSet, basename="api-cdr")
+router.register("payments", PaymentViewSet, basename="api-payment")
 router.register("id-tokens", IdTokenViewSet, basename="api-id-token")
 router.register("ledger/accounts", LedgerAccountViewSet, basename="api-ledger-account")
 router.register("ledger/entries", JournalEntryViewSet, basename="api-ledger-entry")

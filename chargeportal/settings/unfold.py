@@ -133,6 +133,28 @@ _NAVIGATION = [
                 "billing.view_journalentry",
             ),
             _page(
+                _("Payments"), "credit_card", "admin:billing_payment_changelist", "billing.view_payment"
+            ),
+            _page(_("Disputes"), "gavel", "admin:billing_dispute_changelist", "billing.view_dispute"),
+            _page(
+                _("Reconciliation"),
+                "rule",
+                "admin:billing_reconciliation_changelist",
+                "billing.view_reconciliation",
+            ),
+            _page(
+                _("Balance of the card processor"),
+                "account_balance_wallet",
+                "admin:billing_balancetransaction_changelist",
+                "billing.view_balancetransaction",
+            ),
+            _page(
+                _("Messages of the card processor"),
+                "forward_to_inbox",
+                "admin:billing_webhookevent_changelist",
+                "billing.view_webhookevent",
+            ),
+            _page(
                 _("Journal"),
                 "menu_book",
                 "admin:billing_journalentry_changelist",

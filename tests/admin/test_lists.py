@@ -27,6 +27,7 @@ from billing.models import (
 )
 from sessions.models import SessionReview, StartRequest, UnmatchedStop
 from stations.models import BootRecord, StationCommand
+from tests.admin.payment_lists import FINANCE_LISTS, PAYMENT_LISTS
 from tests.billing.invoice_builders import company_account
 from tests.factories import (
     ConnectionFactory,
@@ -219,11 +220,12 @@ LISTS = {
     "billing_journalentry": add_journal_entry,
     "billing_dunningcase": add_dunning_case,
     "billing_dunningpolicy": add_dunning_policy,
+    **PAYMENT_LISTS,
 }
 
 
 #: Lists that operators do not see: the books are for those who keep them.
-FOR_FINANCE = {"billing_ledgeraccount", "billing_journalentry", "billing_dunningpolicy"}
+FOR_FINANCE = {"billing_ledgeraccount", "billing_journalentry", "billing_dunningpolicy"} | FINANCE_LISTS
 
 
 def role_of(name) -> str:

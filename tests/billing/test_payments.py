@@ -265,6 +265,7 @@ def test_a_refund_that_the_bank_sends_back_is_taken_back(stripe_fake: Stripe, cl
     made.refresh_from_db()
     assert (made.state, payment.refunded) == (Refund.State.FAILED, 0)
     assert open_amount(payment.invoice) == 0
+    assert balance(payment.operator, "bad_debt") == 0
 
 
 def test_a_refund_whose_answer_is_lost_is_sent_again_and_counts_once(stripe_fake: Stripe, settings) -> None:
