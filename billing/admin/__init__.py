@@ -7,5 +7,5 @@ from billing.admin import (  # noqa: F401
     payments,
     price_groups,
     reconciliations,
-    tariffs,
+    spot, tariffs,
 )
