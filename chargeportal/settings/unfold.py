@@ -102,6 +102,12 @@ _NAVIGATION = [
             ),
             _page(_("Tariffs"), "sell", "admin:billing_tariff_changelist", "billing.view_tariff"),
             _page(
+                _("Day-ahead prices"),
+                "show_chart",
+                "admin:billing_spotprice_changelist",
+                "billing.view_spotprice",
+            ),
+            _page(
                 _("Price groups"), "groups", "admin:billing_pricegroup_changelist", "billing.view_pricegroup"
             ),
         ],
