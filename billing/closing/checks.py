@@ -162,7 +162,7 @@ def receivable(month: BookMonth) -> Finding:
         operator=month.operator_id,
         kind__in=(Invoice.Kind.INVOICE, Invoice.Kind.RECEIPT, Invoice.Kind.CREDIT_NOTE),
         invoice_date__lt=month.end,
-    )
+    ).exclude(credits__kind__in=(Invoice.Kind.SELF_BILLING, Invoice.Kind.REIMBURSEMENT))
     settled = InvoiceSettlement.objects.filter(
         invoice__in=documents.values("pk"), settled_at__lt=month.ends_at
     ).exclude(kind=InvoiceSettlement.Kind.CREDIT)  # the credit note itself is among the documents
