@@ -16,6 +16,7 @@ from django.db.models import Sum
 
 from billing.models import Cdr, Tariff
 from billing.spot.market import MarketPrice, from_evidence, prices_between, without_overlap
+from billing.subscription_prices import subscription_facts, with_subscription
 from sessions.models import ChargingSession
 
 #: Class of the advisory lock that lets one session of a driver after the other count towards a day's cap.
@@ -43,6 +44,12 @@ def facts_for(
         if for_good:
             _wait_for_others(session)
         evidence["day_cap"] = _paid_that_day(session, tariff=tariff, time_zone=time_zone)
+    subscribed = subscription_facts(session, ocpi=ocpi, operator_id=tariff.operator_id)
+    if subscribed is not None and for_good:  # asked again when nobody else can use up what is left
+        _wait_for_others(session)
+        subscribed = subscription_facts(session, ocpi=ocpi, operator_id=tariff.operator_id)
+    if subscribed is not None:
+        evidence["subscription"] = subscribed
     return evidence
 
 
@@ -53,7 +60,7 @@ def with_facts(ocpi: Mapping[str, Any], evidence: Mapping[str, Any]) -> dict[str
         whole["x_dynamic"] = whole["x_dynamic"] | {"prices": evidence["day_ahead"]["prices"]}
     if "x_day_cap" in whole and "day_cap" in evidence:
         whole["x_day_cap"] = whole["x_day_cap"] | {"paid": evidence["day_cap"]["paid"]}
-    return whole
+    return with_subscription(whole, evidence.get("subscription"))
 
 
 def _day_ahead(

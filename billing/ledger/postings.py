@@ -22,6 +22,7 @@ from billing.models import (
     InvoiceVat,
     JournalEntry,
     LedgerAccount,
+    SubscriptionMonth,
     WalletEntry,
 )
 
@@ -148,6 +149,19 @@ def wallet_moved(entry: WalletEntry) -> JournalEntry | None:
             f"{entry.get_kind_display()} {account.number}", entry.wallet.currency, account.number,
         ),
         [Posting(other, entry.amount), Posting(Role.WALLET, -entry.amount)],
+    )  # fmt: skip
+
+
+def subscription_earned(month: SubscriptionMonth, *, net: Decimal, date: dt.date) -> JournalEntry | None:
+    """The fee of a month that is over was put aside with its invoice, and is earned now."""
+    account = month.subscription.account
+    return post(
+        Event(
+            account.operator_id, f"subscription:{month.pk}", "subscription", date,
+            f"Abonnemang {account.number} {month.first_date:%Y-%m}", month.subscription.plan.currency,
+            account.number,
+        ),
+        [Posting(Role.DEFERRED, net), Posting(Role.FEES, -net)],
     )  # fmt: skip
 
 

@@ -27,3 +27,5 @@ WALLET_TOP_UP_LIMITS = (Decimal(50), Decimal(5000))
 WALLET_MOST = Decimal(environment.text("WALLET_MOST", "10000"))
 #: Whether drivers without any way to pay are refused by the chargers.
 REQUIRE_WAY_TO_PAY = environment.flag("REQUIRE_WAY_TO_PAY")
+#: Whether private drivers may choose a monthly invoice; companies, and whoever has one already, may.
+INVOICES_FOR_EVERYBODY = environment.flag("INVOICES_FOR_EVERYBODY")
