@@ -41,12 +41,6 @@ STATE_WORDS = {
     State.IN_FORCE: _("in force"),
     State.PAST: _("past"),
 }
-_STATE_LABELS = {
-    State.DRAFT: "info",
-    State.SCHEDULED: "warning",
-    State.IN_FORCE: "success",
-    State.PAST: "default",
-}
 
 
 class _Refused(Exception):
@@ -166,6 +160,7 @@ class TariffAdmin(NetworkAdmin):
     """The price lists of one's operator; only drafts can be changed."""
 
     operator_path = "operator"
+    compressed_fields = False
     form = TariffForm
     list_display = ("title", "state", "prices", "holds_for", "type", "operator", "updated_at")
     list_display_links = None
@@ -181,6 +176,9 @@ class TariffAdmin(NetworkAdmin):
             {"fields": (("idle_grace_minutes", "day_cap"), ("least", "most"))},
         ),
     )
+
+    class Media:
+        css = {"all": ("css/tariff.css",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         assignments = TariffAssignment.objects.select_related("location", "evse__station", "price_group")
@@ -274,11 +272,11 @@ class TariffAdmin(NetworkAdmin):
             tariff.version,
         )
 
-    @display(description=_("state"), label={str(words): _STATE_LABELS[s] for s, words in STATE_WORDS.items()})
-    def state(self, tariff: Tariff) -> tuple[str, Any]:
+    @display(description=_("state"))
+    def state(self, tariff: Tariff) -> SafeString:
         """Draft, scheduled, in force or past."""
         state = state_of(tariff, now=timezone.now())
-        return str(state), STATE_WORDS[state]
+        return format_html('<span class="tariff-state tariff-state--{}">{}</span>', state, STATE_WORDS[state])
 
     @display(description=_("prices"))
     def prices(self, tariff: Tariff) -> str:

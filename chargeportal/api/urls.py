@@ -8,6 +8,7 @@ from accounts.api.id_tokens import IdTokenViewSet
 from billing.api.cdrs import CdrViewSet
 from billing.api.ledger import JournalEntryViewSet, LedgerAccountViewSet, TrialBalanceView
 from billing.api.payments import PaymentViewSet
+from billing.api.tariffs import PriceGroupViewSet, TariffViewSet
 from chargeportal.api.meanings import ProblemKindView
 from chargeportal.api.nowhere import NowhereView
 from sessions.api.holds import HoldViewSet
@@ -21,6 +22,8 @@ router.register("stations", StationViewSet, basename="api-station")
 router.register("sessions", SessionViewSet, basename="api-session")
 router.register("holds", HoldViewSet, basename="api-hold")
 router.register("cdrs", CdrViewSet, basename="api-cdr")
+router.register("tariffs", TariffViewSet, basename="api-tariff")
+router.register("price-groups", PriceGroupViewSet, basename="api-price-group")
 router.register("payments", PaymentViewSet, basename="api-payment")
 router.register("id-tokens", IdTokenViewSet, basename="api-id-token")
 router.register("ledger/accounts", LedgerAccountViewSet, basename="api-ledger-account")

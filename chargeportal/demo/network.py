@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from accounts.models import Organisation
-from billing.models import PriceComponent, Tariff, TariffAssignment, TariffElement
+from billing.models import PriceComponent, PriceGroup, Tariff, TariffAssignment, TariffElement
 from chargeportal.simulation.fleet import DEMO_FLEET
 from stations.models import ChargingStation, Connector, Evse, Location
 from stations.ocpp.credentials import digest_password
@@ -111,18 +111,26 @@ def _station(identity: str, location: Location, *, kind: str, evses: int, max_po
 
 def seed_tariffs(operator: Organisation, *, since: dt.datetime) -> None:
     """An AC price everywhere, and a DC price with a parking fee at the fast chargers."""
-    normal = _tariff(operator, "Normalladdning", ENERGY="4.95")
+    normal = _tariff(operator, "Normalladdning", since=since, ENERGY="4.95")
     TariffAssignment.objects.create(tariff=normal, valid_from=since)
-    fast = _tariff(operator, "Snabbladdning", ENERGY="6.95", PARKING_TIME="60.00")
+    fast = _tariff(operator, "Snabbladdning", since=since, ENERGY="6.95", PARKING_TIME="60.00")
     for evse in Evse.objects.filter(current_type=Evse.CurrentType.DC):
         TariffAssignment.objects.create(tariff=fast, evse=evse, valid_from=since)
+    staff = PriceGroup.objects.create(
+        operator=operator, name="Personal", kind=PriceGroup.Kind.HOST_STAFF, rank=10
+    )
+    theirs = _tariff(operator, "Normalladdning personal", since=since, ENERGY="2.95")
+    TariffAssignment.objects.create(tariff=theirs, price_group=staff, valid_from=since)
 
 
-def _tariff(operator: Organisation, name: str, **prices: str) -> Tariff:
+def _tariff(operator: Organisation, name: str, *, since: dt.datetime, **prices: str) -> Tariff:
+    """A published tariff; once it is published its prices stand."""
     tariff = Tariff.objects.create(operator=operator, name=name, currency="SEK")
     element = TariffElement.objects.create(tariff=tariff, position=1)
     for component_type, price in prices.items():
         PriceComponent.objects.create(
             element=element, type=component_type, price=Decimal(price), vat_percent=VAT
         )
+    tariff.published_at = since
+    tariff.save(update_fields=["published_at"])
     return tariff
