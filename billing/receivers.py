@@ -27,6 +27,7 @@ from billing.tasks import (
     open_dunning,
     pay_back,
     rate_session,
+    work_out_costs,
 )
 from chargeportal.common.events import subscribe
 from sessions.events import SessionCorrected, SessionEnded
@@ -131,3 +132,12 @@ def deliver_made_export(fact: ExportMade) -> None:
         deliver_export.delay(export_id=fact.export_id)
     except Exception:
         logger.warning("Export %s waits for the sweep to be delivered", fact.export_id, exc_info=True)
+
+
+@subscribe(CdrRated)
+def work_out_costs_of_record(fact: CdrRated) -> None:
+    """A worker works out what the session cost the operator; the sweep does it if the broker is away."""
+    try:
+        work_out_costs.delay(cdr_ids=[fact.cdr_id])
+    except Exception:
+        logger.warning("Record %s waits for the sweep to know its costs", fact.cdr_id, exc_info=True)

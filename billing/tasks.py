@@ -1,5 +1,7 @@
 """Work of the billing app in the background."""
 
+import datetime as dt
+
 from celery import shared_task
 from celery.schedules import crontab
 from django.utils import timezone
@@ -21,6 +23,7 @@ from billing.payments import (
     refunds,
     webhooks,
 )
+from billing.revenue import costs
 from billing.spot import fetching
 from billing.tariffs import simulation
 
@@ -56,6 +59,11 @@ BEAT_SCHEDULE = {
         "task": "billing.tasks.rate_ended_sessions",
         "schedule": 60.0,
         "options": {"queue": "billing", "expires": 55},
+    },
+    "billing.work_out_unknown_costs": {
+        "task": "billing.tasks.work_out_unknown_costs",
+        "schedule": 300.0,
+        "options": {"queue": "billing", "expires": 290},
     },
     "billing.correct_sessions": {
         "task": "billing.tasks.correct_sessions",
@@ -349,3 +357,25 @@ def sweep_exports() -> int:
     for export_id in undelivered:
         deliver_export.delay(export_id=export_id)
     return asked + len(unfinished) + len(undelivered)
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=5, max_retries=5)
+def work_out_costs(*, cdr_ids: list[int]) -> None:
+    """The records have their costs as far as they are known; doing it twice changes nothing."""
+    costs.work_out(cdr_ids, now=timezone.now())
+
+
+@shared_task(queue="billing")
+def work_out_unknown_costs() -> int:
+    """Records whose costs were not known are looked at again; returns how many."""
+    waiting = costs.unknown(most=SWEEP_AT_MOST, now=timezone.now())
+    costs.work_out(waiting, now=timezone.now())
+    return len(waiting)
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=5, max_retries=5)
+def work_out_costs_of_location(*, location_id: int, since: str) -> None:
+    """What was charged at the location since that day costs what the purchase prices say now."""
+    found = costs.of_location(location_id, since=dt.date.fromisoformat(since))
+    for start in range(0, len(found), SWEEP_AT_MOST):
+        work_out_costs.delay(cdr_ids=found[start : start + SWEEP_AT_MOST])

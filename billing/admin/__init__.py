@@ -3,9 +3,11 @@
 from billing.admin import (  # noqa: F401
     cdrs,
     dunning,
+    energy_costs,
     ledger,
     payments,
     price_groups,
     reconciliations,
-    spot, tariffs,
+    spot,
+    tariffs,
 )

@@ -9,6 +9,7 @@ from billing.api.cdrs import CdrViewSet
 from billing.api.ledger import JournalEntryViewSet, LedgerAccountViewSet, TrialBalanceView
 from billing.api.payments import PaymentViewSet
 from billing.api.tariffs import PriceGroupViewSet, TariffViewSet
+from billing.api.revenue import RevenueView
 from chargeportal.api.meanings import ProblemKindView
 from chargeportal.api.nowhere import NowhereView
 from sessions.api.holds import HoldViewSet
@@ -32,6 +33,7 @@ router.register("ledger/entries", JournalEntryViewSet, basename="api-ledger-entr
 urlpatterns = [
     path("v1/ledger/trial-balance/", TrialBalanceView.as_view(), name="api-trial-balance"),
     path("v1/", include(router.urls)),
+    path("v1/revenue/", RevenueView.as_view(), name="api-revenue"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     path("problems/<slug:slug>/", ProblemKindView.as_view(), name="api-problem"),

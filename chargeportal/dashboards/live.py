@@ -6,10 +6,14 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from chargeportal.dashboards import session_page, snapshots, station_page
+from billing.revenue.access import may_see
+from chargeportal.dashboards import revenue_page, session_page, snapshots, station_page
 from chargeportal.dashboards.network_page import filters
 from chargeportal.dashboards.tile_html import tile_html
 from chargeportal.live.pages import Changes, LiveTopic, register
+
+#: `20260301-20260331`
+_LONGEST_PERIOD = 17
 
 
 def _may_watch(user: Any, key: str = "") -> bool:
@@ -56,6 +60,19 @@ def _session_fragments(user: Any, key: str, changes: Changes) -> Iterable[str]:
     return [render_to_string(f"admin/session/{part}.html", context) for part in session_page.LIVE_PARTS]
 
 
+def _sees_revenue(user: Any, key: str) -> bool:
+    return _is_staff(user) and may_see(user) and len(key) <= _LONGEST_PERIOD
+
+
+def _revenue_fragments(user: Any, key: str, changes: Changes) -> Iterable[str]:
+    now = timezone.now()
+    if not revenue_page.concerns(user, changes, now=now):
+        return []
+    context = revenue_page.live_context(user, revenue_page.period_of(key, now=now), now=now)
+    return [render_to_string(f"admin/revenue/{part}.html", context) for part in revenue_page.LIVE_PARTS]
+
+
 register(LiveTopic("network", _may_watch, _network_fragments))
 register(LiveTopic("operator-station", _sees_station, _station_fragments))
 register(LiveTopic("operator-session", _sees_session, _session_fragments))
+register(LiveTopic("revenue", _sees_revenue, _revenue_fragments))

@@ -74,7 +74,7 @@ def _done(request: HttpRequest, form: DecisionForm) -> bool:
     except holds.InvalidAdjustment as refusal:
         form.add_error(None, str(refusal))
         return False
-    messages.success(request, form.done)
+    messages.success(request, str(form.done))
     return True
 
 

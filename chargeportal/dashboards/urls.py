@@ -11,6 +11,7 @@ from chargeportal.dashboards import (
     finance_books,
     finance_close,
     frames,
+    revenue_urls,
     review_urls,
     session_page,
     station_page,
@@ -71,5 +72,6 @@ urlpatterns = [
         name="session",
     ),
     *review_urls.urlpatterns,
+    *revenue_urls.urlpatterns,
     *tariff_urls.urlpatterns,
 ]

@@ -116,6 +116,13 @@ _NAVIGATION = [
         "title": _("Finance"),
         "collapsible": True,
         "items": [
+            _page(_("Revenue"), "monitoring", "dashboards:revenue", "billing.view_energycost"),
+            _page(
+                _("Purchase prices of energy"),
+                "electric_meter",
+                "admin:billing_energycost_changelist",
+                "billing.view_energycost",
+            ),
             _page(_("Finance desk"), "account_balance", "dashboards:finance", "billing.view_journalentry"),
             _page(
                 _("Month close"), "event_available", "dashboards:finance_months", "billing.view_ledgerperiod"

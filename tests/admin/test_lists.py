@@ -19,6 +19,7 @@ from billing.models import (
     Cdr,
     DunningCase,
     DunningPolicy,
+    EnergyCost,
     Invoice,
     JournalEntry,
     LedgerAccount,
@@ -136,6 +137,12 @@ def add_held_session(operator, user):
     )  # fmt: skip
 
 
+def add_energy_cost(operator, user):
+    EnergyCost.objects.create(
+        location=LocationFactory(operator=operator), valid_from=NOON.date(), per_kwh=Decimal("1.20")
+    )
+
+
 def add_tariff(operator, user):
     priced_tariff(operator=operator, ENERGY="4.95", FLAT="10")
 
@@ -214,6 +221,7 @@ LISTS = {
     "charging_sessions_sessionreview": add_held_session,
     "charging_sessions_unmatchedstop": add_unmatched_stop,
     "billing_tariff": add_tariff,
+    "billing_energycost": add_energy_cost,
     "billing_pricegroup": add_price_group,
     "billing_cdr": add_cdr,
     "billing_ledgeraccount": add_ledger_account,
