@@ -55,6 +55,47 @@ def _vat(step: Step) -> str:
     return _("%(percent)s VAT is added") % share
 
 
+def _limit(step: Step) -> str:
+    """What an adjustment keeps to; older records tell only by how much they were adjusted."""
+    money = Money(Decimal(str(step.get("limit", step["price"]))), step["currency"])
+    return format_unit_price(money, get_language() or "en", unit="").removesuffix("/")
+
+
+def _day_cap(step: Step) -> str:
+    paid = _price(step | {"price": step.get("paid", "0")})
+    values = {"limit": _limit(step), "paid": paid}
+    return _("A day costs no more than %(limit)s; %(paid)s had been charged that day already") % values
+
+
+def _market(step: Step) -> str:
+    """What the price is made of; one sentence, so that nobody needs the market's words."""
+    values = {
+        "area": step.get("area", ""),
+        "percent": _number(step.get("add_percent", "0")),
+        "fixed": _price(step | {"price": step.get("add_per_kwh", "0")}),
+        "price": _price(step),
+    }
+    return (
+        _(
+            "Energy follows the day-ahead price of %(area)s plus %(percent)s %% and %(fixed)s per kWh "
+            "without VAT; on average it cost %(price)s per kWh"
+        )
+        % values
+        + f" ({_vat(step)})"
+    )
+
+
+def _discount(step: Step) -> str:
+    if "percent" in step:
+        percent = format_percent(Decimal(step["percent"]), get_language() or "en")
+        return _("%(name)s: %(percent)s off the price of energy") % {
+            "name": step.get("name", ""),
+            "percent": percent,
+        }
+    off = _price(step | {"price": step.get("per_kwh", step["price"])})
+    return _("%(name)s: %(price)s off each kWh") % {"name": step.get("name", ""), "price": off}
+
+
 def _each(text: Callable[[], str]) -> Callable[[Step], str]:
     """A sentence about a price per unit, with how VAT is in it."""
     return lambda step: f"{text() % {'price': _price(step)}} ({_vat(step)})"
@@ -84,8 +125,15 @@ _WORDS: dict[str, Callable[[Step], str]] = {
     "start_fee": _each(lambda: _("Each start costs %(price)s")),
     "reservation_time_at_price": _each(lambda: _("A reservation costs %(price)s per hour")),
     "reservation_fee": _each(lambda: _("Each reservation costs %(price)s")),
-    "minimum_price": lambda step: _("No session costs less than %(price)s") % {"price": _price(step)},
-    "maximum_price": lambda step: _("No session costs more than %(price)s") % {"price": _price(step)},
+    "market_energy_price": _market,
+    "off_peak_discount": _discount,
+    "free_idle_time": lambda step: (
+        _("The first %(time)s plugged in without charging are free")
+        % {"time": format_duration(Decimal(step["s"]))}
+    ),
+    "minimum_price": lambda step: _("No session costs less than %(price)s") % {"price": _limit(step)},
+    "maximum_price": lambda step: _("No session costs more than %(price)s") % {"price": _limit(step)},
+    "day_cap": _day_cap,
     "between_hours": lambda step: _("Holds between %(start)s and %(end)s") % step,
     "on_weekdays": _weekdays,
     "from_date": lambda step: _("Holds from %(date)s") % step,

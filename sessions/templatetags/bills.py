@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
 from django import template
 from django.conf import settings
 from django.utils.translation import get_language
@@ -29,14 +33,33 @@ def dimension_name(line: PricedLine) -> str:
         "TIME": _("Charging time"),
         "PARKING_TIME": _("Time plugged in without charging"),
         "FLAT": _("Start fee"),
+        "RESERVATION_FLAT": _("Reservation fee"),
+        "RESERVATION_TIME": _("Reserved time"),
+        "OFF_PEAK_DISCOUNT": _("Discount"),
+        "MIN_PRICE": _("Up to the lowest price"),
+        "MAX_PRICE": _("Down to the highest price"),
+        "DAY_CAP": _("Down to the day's highest price"),
     }
     return names.get(line.dimension.upper(), line.dimension)
 
 
+@register.filter
+def market_prices(line: PricedLine) -> list[dict[str, Any]]:
+    """The stretches of a line whose price followed the market, with instants instead of their texts."""
+    return [
+        step
+        | {"start": dt.datetime.fromisoformat(step["start"]), "end": dt.datetime.fromisoformat(step["end"])}
+        for step in line.trace
+        if step.get("code") == "market_price"
+    ]
+
+
 @register.simple_tag
 def calculation(line: PricedLine, price: Price) -> str:
-    """`12,345 kWh × 4,95 kr = 61,11 kr, varav moms 12,22 kr`."""
+    """`12,345 kWh × 4,95 kr = 61,11 kr, varav moms 12,22 kr`; for an adjustment what it keeps to."""
     language = get_language() or settings.LANGUAGE_CODE
+    if line.dimension in _KEPT_TO:
+        return _kept_to(line, price, language)
     words = {
         "quantity": _quantity(line, language),
         "price": format_unit_price(Money(line.unit_price, price.currency), language, unit="").removesuffix(
@@ -52,6 +75,27 @@ def calculation(line: PricedLine, price: Price) -> str:
     if line.price_includes_vat:
         return _("%(quantity)s × %(price)s = %(amount)s, of which VAT (%(rate)s) %(vat)s") % words
     return _("%(quantity)s × %(price)s = %(net)s, with VAT (%(rate)s) %(vat)s: %(amount)s") % words
+
+
+def _kept_to(line: PricedLine, price: Price, language: str) -> str:
+    """The bound in words; older records tell only the amount of the adjustment."""
+    first = line.trace[0] if line.trace else {}
+
+    def amount(name: str) -> str:
+        money = Money(Decimal(str(first.get(name) or 0)), price.currency)
+        return format_money(money, language)
+
+    if "limit" not in first:
+        return ""
+    words = {"limit": amount("limit"), "paid": amount("paid")}
+    return _KEPT_TO[line.dimension]() % words
+
+
+_KEPT_TO = {
+    "MIN_PRICE": lambda: _("No session costs less than %(limit)s"),
+    "MAX_PRICE": lambda: _("No session costs more than %(limit)s"),
+    "DAY_CAP": lambda: _("A day costs no more than %(limit)s; %(paid)s had been charged that day already"),
+}
 
 
 def _quantity(line: PricedLine, language: str) -> str:
