@@ -11,6 +11,7 @@ from billing.models import Card, Invoice, Payment
 from billing.payments import outcomes, stripe_api
 from billing.payments.customers import stripe_customer
 from billing.payments.stripe_api import Declined, Unreachable
+from billing.payments.stripe_objects import Intent
 from chargeportal.common.money import Money
 
 State = Payment.State
@@ -100,7 +101,7 @@ def _on_its_way(invoice: Invoice) -> Payment | None:
     return invoice.payments.filter(state__in=on_its_way, card__isnull=False).order_by("pk").first()
 
 
-def _asked(payment: Payment, *, now: dt.datetime) -> stripe_api.Intent:
+def _asked(payment: Payment, *, now: dt.datetime) -> Intent:
     assert payment.account is not None  # noqa: S101 - both were checked by the caller
     assert payment.card is not None  # noqa: S101
     customer = stripe_customer(payment.account)

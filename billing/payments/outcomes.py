@@ -26,6 +26,7 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -176,7 +177,7 @@ def _follow(payment: Payment, *, now: dt.datetime) -> None:
     """What follows from the state the payment has just come to."""
     if payment.state == State.SUCCEEDED:
         if payment.purpose in _PAYS_A_DOCUMENT and payment.invoice_id is not None:
-            _settle(payment, now=now)
+            _settle(payment, payment.invoice_id, now=now)
         publish(PaymentSucceeded(payment.pk))
     elif payment.state == State.FAILED:
         publish(PaymentFailed(payment.pk, payment.failure_code))
@@ -186,12 +187,12 @@ def _follow(payment: Payment, *, now: dt.datetime) -> None:
         function(payment, now=now)
 
 
-def _settle(payment: Payment, *, now: dt.datetime) -> None:
+def _settle(payment: Payment, invoice_id: int, *, now: dt.datetime) -> None:
     """The document is paid; what was paid beyond it, because it had been paid elsewhere, goes back."""
     from billing.payments import refunds  # noqa: PLC0415 - refunds stand on outcomes
 
-    invoice = Invoice.objects.select_for_update(of=("self",)).get(pk=payment.invoice_id)
-    beyond = payment.captured - max(open_amount(invoice), 0)
+    invoice = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice_id)
+    beyond = payment.captured - max(open_amount(invoice), Decimal(0))
     settle(
         invoice,
         kind=InvoiceSettlement.Kind.PAYMENT,
