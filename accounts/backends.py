@@ -40,6 +40,7 @@ _SEE_PRICES = _permissions(
         "tariffassignment",
         "pricegroup",
         "dynamicprice",
+        "offpeakincentive",
         "spotprice",
     ),
     ("view",),
@@ -82,7 +83,8 @@ _SEE_PEOPLE = _permissions(
 _KEEP_HARDWARE = _permissions("stations", ("chargingstation", "evse", "connector"), _WRITE)
 _KEEP_TARIFFS = _permissions(
     "billing",
-    ("tariff", "tariffelement", "pricecomponent", "tariffassignment", "pricegroup", "dynamicprice"),
+    ("tariff", "tariffelement", "pricecomponent", "tariffassignment", "pricegroup", "dynamicprice",
+     "offpeakincentive"),
     _ALL,
 ) | _permissions("billing", ("spotprice",), ("view", "add"))
 _KEEP_TOKENS = _permissions("accounts", ("idtoken", "idtokengroup"), _WRITE)
