@@ -60,8 +60,8 @@ class TariffForm(forms.ModelForm):
 
     findings: tuple[Finding, ...] = ()
 
-    least = _amount(_("lowest price of a session, including VAT"))
-    most = _amount(_("highest price of a session, including VAT"))
+    least = _amount(_("Lowest price of a session, including VAT"))
+    most = _amount(_("Highest price of a session, including VAT"))
 
     class Meta:
         model = Tariff
@@ -113,7 +113,7 @@ class WeekdaysField(forms.MultipleChoiceField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            label=_("weekdays"),
+            label=_("Weekdays"),
             required=False,
             choices=[(code, WEEKDAYS_ABBR[number]) for number, code in enumerate(WEEKDAY_CODES)],
             widget=UnfoldAdminCheckboxSelectMultipleWidget(),
@@ -126,13 +126,13 @@ class ElementForm(forms.ModelForm):
 
     start_time, end_time = _clock(), _clock()
     day_of_week = WeekdaysField()
-    start_date, end_date = _date(_("from date")), _date(_("before date"))
-    min_kwh, max_kwh = _amount(_("from kWh")), _amount(_("until kWh"))
-    min_power, max_power = _amount(_("from kW")), _amount(_("below kW"))
-    min_current, max_current = _amount(_("from A (sum of phases)")), _amount(_("below A"))
-    min_duration, max_duration = _minutes(_("from minute")), _minutes(_("until minute"))
+    start_date, end_date = _date(_("From date")), _date(_("Before date"))
+    min_kwh, max_kwh = _amount(_("From kWh")), _amount(_("Until kWh"))
+    min_power, max_power = _amount(_("From kW")), _amount(_("Below kW"))
+    min_current, max_current = _amount(_("From A (sum of phases)")), _amount(_("Below A"))
+    min_duration, max_duration = _minutes(_("From minute")), _minutes(_("Until minute"))
     reservation = forms.ChoiceField(
-        label=_("is for"), required=False, choices=_RESERVATIONS, widget=UnfoldAdminSelectWidget()
+        label=_("Is for"), required=False, choices=_RESERVATIONS, widget=UnfoldAdminSelectWidget()
     )
 
     RESTRICTIONS = (
@@ -150,8 +150,8 @@ class ElementForm(forms.ModelForm):
         for name in self.RESTRICTIONS:
             if name in self.fields:
                 self.fields[name].initial = _shown(name, stored.get(name))
-        self.fields["start_time"].label = _("from hour")
-        self.fields["end_time"].label = _("until hour")
+        self.fields["start_time"].label = _("From hour")
+        self.fields["end_time"].label = _("Until hour")
 
     def has_changed(self) -> bool:
         """A new group is there as soon as one of its prices is."""

@@ -34,7 +34,6 @@ from billing.tariffs.wording import when_words
 from chargeportal.common.formats import format_unit_price
 from chargeportal.common.money import Money
 
-UNITS = {"ENERGY": "kWh", "TIME": "h", "PARKING_TIME": "h"}
 STATE_WORDS = {
     State.DRAFT: _("draft"),
     State.SCHEDULED: _("scheduled"),
@@ -52,18 +51,16 @@ class _Refused(Exception):
 
 
 def price_text(component: PriceComponent, *, currency: str) -> str:
-    """The component in words: ``4,95 kr/kWh``, ``10,00 kr start fee``."""
-    price = Money(component.price, currency)
+    """The component in words: ``4,95 kr/kWh``, ``1,00 kr/min parked``, ``10,00 kr to start``."""
     language = get_language() or "en"
-    if component.type == PriceComponent.Type.FLAT:
-        text = format_unit_price(price, language, unit="").removesuffix("/")
+    kind = PriceComponent.Type
+    if component.type == kind.FLAT:
+        text = format_unit_price(Money(component.price, currency), language, unit="").removesuffix("/")
         return _("%(price)s to start") % {"price": text}
-    text = format_unit_price(price, language, unit=UNITS[component.type])
-    return (
-        _("%(price)s parked") % {"price": text}
-        if component.type == PriceComponent.Type.PARKING_TIME
-        else text
-    )
+    if component.type == kind.ENERGY:
+        return format_unit_price(Money(component.price, currency), language, unit="kWh")
+    text = format_unit_price(Money(component.price / 60, currency), language, unit="min")
+    return _("%(price)s parked") % {"price": text} if component.type == kind.PARKING_TIME else text
 
 
 def page_of(tariff: Tariff) -> str:

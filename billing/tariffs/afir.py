@@ -86,7 +86,7 @@ def _refusal(kind: str, restrictions: Mapping[str, Any]) -> str | None:
     if kind == "TIME" and not _is_occupancy(restrictions):
         return _(
             "A price for the charging time is not allowed; a fee for a long stay is, when it begins after a"
-            " while (fill in “from minute”)."
+            " while (fill in “From minute”)."
         )
     return None
 
