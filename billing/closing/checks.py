@@ -230,7 +230,8 @@ def _unbilled_of(month: BookMonth) -> QuerySet[Cdr]:
 def _compared(
     month: BookMonth, what: str | Promise, ours: Decimal | None, *, role: str, sign: int = 1
 ) -> Finding:
-    books = sign * reports.balance(month.operator_id, roles=[role], before=month.end)
+    debit = reports.balance(month.operator_id, roles=[role], before=month.end)
+    books = debit if sign > 0 else ZERO - debit
     figures = ((what, ours or ZERO), (_("in the books"), books))
     return Finding(int((ours or ZERO) != books), ours is not None or bool(books), figures)
 

@@ -55,12 +55,18 @@ def seed_history(*, now: dt.datetime) -> None:
     dispatch.autodiscover()
     registers: dict[str, float] = {}
     for past in past_sessions():
-        _tell(past, now=now, registers=registers)
+        tell(past, now=now, registers=registers)
     for session in ChargingSession.objects.filter(state=ChargingSession.State.ENDED):
         rate_session(session.pk, now=now)
 
 
-def _tell(past: PastSession, *, now: dt.datetime, registers: dict[str, float]) -> None:
+def tell(
+    past: PastSession, *, now: dt.datetime, registers: dict[str, float], stop_wh: float | None = None
+) -> None:
+    """The session happened: ``registers`` has the station's at its start and then at its end.
+
+    ``stop_wh`` is what the station says of the register at the end, when it does not say what it is.
+    """
     station = ChargingStation.objects.get(identity=past.identity)
     start = (now - dt.timedelta(days=past.days_ago)).replace(
         hour=past.hour, minute=7, second=0, microsecond=0
@@ -97,7 +103,7 @@ def _tell(past: PastSession, *, now: dt.datetime, registers: dict[str, float]) -
         messages.TransactionEnded(
             transaction_ref=reply.transaction_ref,
             occurred_at=end,
-            meter_stop_wh=registers[past.identity],
+            meter_stop_wh=registers[past.identity] if stop_wh is None else stop_wh,
             stop_reason="ev_disconnected",
         ),
         at=end,

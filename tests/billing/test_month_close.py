@@ -84,7 +84,8 @@ def exported(account: BillingAccount, by) -> None:
 
 def test_a_month_without_anything_has_nothing_to_do_but_the_vouchers(account):
     assert states(account) == {
-        "unrated": "not_applicable", "holds": "done", "unmatched_stops": "done", "invoice_run": "not_applicable",
+        "unrated": "not_applicable", "holds": "done", "unmatched_stops": "done",
+        "invoice_run": "not_applicable",
         "billed": "not_applicable", "reconciled": "not_applicable", "webhooks": "not_applicable",
         "wallets": "not_applicable", "receivable": "not_applicable", "unbilled": "not_applicable",
         "deferred": "not_applicable", "balanced": "done", "rendered": "not_applicable", "exported": "open",
@@ -181,7 +182,8 @@ class TestSessions:
 class TestAcknowledging:
     def stop_without_session(self, account) -> None:
         UnmatchedStop.objects.create(
-            station=cdr_of(account).session.station, transaction_ref="-1", occurred_at=NOW - dt.timedelta(days=9),
+            station=cdr_of(account).session.station, transaction_ref="-1",
+            occurred_at=NOW - dt.timedelta(days=9),
             received_at=NOW - dt.timedelta(days=9), payload={},
         )  # fmt: skip
 

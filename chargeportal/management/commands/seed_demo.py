@@ -8,11 +8,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Organisation
-from chargeportal.demo import history, network, people
+from chargeportal.demo import billing, history, network, people
 
 
 class Command(BaseCommand):
-    help = "Seed the demo network, people, prices and a fortnight of sessions; does nothing the second time."
+    help = "Seed the demo network, people, prices, sessions and invoices; does nothing the second time."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """The demo is in the database, whole or not at all."""
@@ -24,6 +24,9 @@ class Command(BaseCommand):
             operator = network.seed_operator()
             people.seed_people(operator)
             network.seed_stations(network.seed_locations(operator))
-            network.seed_tariffs(operator, since=now - dt.timedelta(days=30))
+            network.seed_tariffs(operator, since=now - dt.timedelta(days=120))
+            billing.seed_customers(operator)
+            billing.seed_past_months(now=now)
             history.seed_history(now=now)
+            billing.seed_invoices(operator, now=now)
         self.stdout.write("The demo is seeded.")
