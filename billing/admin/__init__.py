@@ -2,12 +2,16 @@
 
 from billing.admin import (  # noqa: F401
     cdrs,
+    customers,
     dunning,
     energy_costs,
+    invoices,
     ledger,
     payments,
+    payouts,
     price_groups,
     reconciliations,
+    runs,
     spot,
     tariffs,
 )

@@ -127,6 +127,38 @@ _NAVIGATION = [
             _page(
                 _("Month close"), "event_available", "dashboards:finance_months", "billing.view_ledgerperiod"
             ),
+            _page(_("Invoices"), "receipt", "admin:billing_invoice_changelist", "billing.view_invoice"),
+            _page(
+                _("Invoice runs"),
+                "playlist_add_check",
+                "admin:billing_invoicerun_changelist",
+                "billing.view_invoicerun",
+            ),
+            _page(
+                _("Customers"),
+                "contacts",
+                "admin:billing_billingaccount_changelist",
+                "billing.view_billingaccount",
+            ),
+            _page(_("Payouts"), "outbox", "admin:billing_payoutfile_changelist", "billing.view_payoutfile"),
+            _page(
+                _("Revenue shares"),
+                "handshake",
+                "admin:billing_revenueshareagreement_changelist",
+                "billing.view_revenueshareagreement",
+            ),
+            _page(
+                _("Charging at home"),
+                "home",
+                "admin:billing_homechargingagreement_changelist",
+                "billing.view_homechargingagreement",
+            ),
+            _page(
+                _("Sellers' facts"),
+                "store",
+                "admin:billing_sellerprofile_changelist",
+                "billing.view_sellerprofile",
+            ),
             _page(
                 _("Dunning"),
                 "notifications_active",
@@ -145,9 +177,7 @@ _NAVIGATION = [
                 "dashboards:finance_trial_balance",
                 "billing.view_journalentry",
             ),
-            _page(
-                _("Payments"), "credit_card", "admin:billing_payment_changelist", "billing.view_payment"
-            ),
+            _page(_("Payments"), "credit_card", "admin:billing_payment_changelist", "billing.view_payment"),
             _page(_("Disputes"), "gavel", "admin:billing_dispute_changelist", "billing.view_dispute"),
             _page(
                 _("Reconciliation"),
