@@ -4,6 +4,7 @@ from billing.admin import (  # noqa: F401
     cdrs,
     customers,
     dunning,
+    exports,
     energy_costs,
     invoices,
     ledger,

@@ -6,6 +6,7 @@ from rest_framework.routers import DefaultRouter
 
 from accounts.api.id_tokens import IdTokenViewSet
 from billing.api.cdrs import CdrViewSet
+from billing.api.exports import ExportViewSet
 from billing.api.ledger import JournalEntryViewSet, LedgerAccountViewSet, TrialBalanceView
 from billing.api.payments import PaymentViewSet
 from billing.api.tariffs import PriceGroupViewSet, TariffViewSet
@@ -26,6 +27,7 @@ router.register("cdrs", CdrViewSet, basename="api-cdr")
 router.register("tariffs", TariffViewSet, basename="api-tariff")
 router.register("price-groups", PriceGroupViewSet, basename="api-price-group")
 router.register("payments", PaymentViewSet, basename="api-payment")
+router.register("exports", ExportViewSet, basename="api-export")
 router.register("id-tokens", IdTokenViewSet, basename="api-id-token")
 router.register("ledger/accounts", LedgerAccountViewSet, basename="api-ledger-account")
 router.register("ledger/entries", JournalEntryViewSet, basename="api-ledger-entry")

@@ -58,6 +58,7 @@ Errors are problem documents (RFC 9457); programs decide by their `type`.
         {"name": "stations", "description": "Charging stations, what they are doing, and OCPP calls to them"},
         {"name": "sessions", "description": "Charging sessions and their meter samples"},
         {"name": "cdrs", "description": "Charge detail records: what a session cost, line by line"},
+        {"name": "exports", "description": "Files made of the books in the background"},
         {"name": "id-tokens", "description": "Cards and other tokens that start sessions"},
     ],
 }

@@ -209,6 +209,13 @@ _NAVIGATION = [
                 "admin:billing_ledgeraccount_changelist",
                 "billing.view_ledgeraccount",
             ),
+            _page(_("Exports"), "download", "admin:billing_export_changelist", "billing.view_export"),
+            _page(
+                _("Scheduled exports"),
+                "schedule_send",
+                "admin:billing_exportschedule_changelist",
+                "billing.view_exportschedule",
+            ),
         ],
     },
     {

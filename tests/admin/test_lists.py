@@ -20,6 +20,9 @@ from billing.models import (
     DunningCase,
     DunningPolicy,
     EnergyCost,
+    Export,
+    ExportDownload,
+    ExportSchedule,
     Invoice,
     JournalEntry,
     LedgerAccount,
@@ -202,6 +205,20 @@ def add_dunning_policy(operator, user):
         DunningPolicy.objects.get_or_create(operator=each)
 
 
+def add_export(operator, user):
+    export = Export.objects.create(
+        operator=operator, kind="sie", period_start=NOON.date(), period_end=NOON.date() + dt.timedelta(days=1),
+        requested_by=user, requested_at=NOON,
+    )  # fmt: skip
+    ExportDownload.objects.create(export=export, user=user, taken_at=NOON)
+
+
+def add_export_schedule(operator, user):
+    ExportSchedule.objects.create(
+        operator=operator, kind="sie", frequency="daily", delivery="folder", next_at=NOON, created_by=user
+    )
+
+
 LISTS = {
     "accounts_user": add_user,
     "accounts_organisation": add_organisation,
@@ -228,12 +245,20 @@ LISTS = {
     "billing_journalentry": add_journal_entry,
     "billing_dunningcase": add_dunning_case,
     "billing_dunningpolicy": add_dunning_policy,
+    "billing_export": add_export,
+    "billing_exportschedule": add_export_schedule,
     **PAYMENT_LISTS,
 }
 
 
 #: Lists that operators do not see: the books are for those who keep them.
-FOR_FINANCE = {"billing_ledgeraccount", "billing_journalentry", "billing_dunningpolicy"} | FINANCE_LISTS
+FOR_FINANCE = {
+    "billing_export",
+    "billing_exportschedule",
+    "billing_ledgeraccount",
+    "billing_journalentry",
+    "billing_dunningpolicy",
+} | FINANCE_LISTS
 
 
 def role_of(name) -> str:
