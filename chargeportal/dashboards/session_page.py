@@ -14,6 +14,7 @@ from accounts.backends import organisations_allowing
 from chargeportal.dashboards.load_chart import draw
 from chargeportal.dashboards.price_words import explain, periods
 from chargeportal.dashboards.session_words import flag_words, state_now
+from chargeportal.dashboards.tariff_words import why_this_tariff
 from chargeportal.live.pages import Changes
 from sessions import clocks, curves, metering, ports, timeline
 from sessions.hold_words import hold_words
@@ -102,7 +103,8 @@ def _money(session: ChargingSession, *, user: Any, now: dt.datetime) -> dict[str
         {"line": line, "reasons": explain(line), "periods": periods(line)}
         for line in (price.lines if price else ())
     ]
-    return {"may_see_price": may_see, "price": price, "lines": lines}
+    why = why_this_tariff(session) if may_see else None
+    return {"may_see_price": may_see, "price": price, "lines": lines, "why": why}
 
 
 def may_see_price(user: Any, session: ChargingSession) -> bool:
