@@ -37,7 +37,7 @@ def start_adding(
         success_url=success_url,
         cancel_url=cancel_url,
         language=language,
-        key=f"card-page:{account.public_id}:{now:%Y%m%d%H%M%S}",
+        key=f"card-page:{account.public_id}:{now:%Y%m%d%H%M%S%f}",
     )
     return page.url
 
