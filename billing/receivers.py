@@ -14,11 +14,18 @@ from billing.events import (
     PaymentFailed,
     PaymentRequiresAction,
 )
-from billing.models import GuestCheckout, Invoice, Payment
-from billing.payments import guest, handlers, outcomes  # noqa: F401 - handlers register themselves
+from billing.models import Cdr, GuestCheckout, Invoice, Payment, PaymentKind
+from billing.payments import (  # noqa: F401 - handlers, cards and wallets register themselves
+    guest,
+    handlers,
+    outcomes,
+    saved_cards,
+    wallets,
+)
 from billing.tasks import (
     advance_guest,
     collect_cdr,
+    collect_from_wallet,
     correct_session,
     deliver_export,
     mail_dunning,
@@ -141,3 +148,14 @@ def work_out_costs_of_record(fact: CdrRated) -> None:
         work_out_costs.delay(cdr_ids=[fact.cdr_id])
     except Exception:
         logger.warning("Record %s waits for the sweep to know its costs", fact.cdr_id, exc_info=True)
+
+
+@subscribe(CdrRated)
+def pay_from_wallet(fact: CdrRated) -> None:
+    """A session that a wallet pays is paid from it; if the broker is away the sweep does it later."""
+    if not Cdr.objects.filter(pk=fact.cdr_id, payment_kind=PaymentKind.WALLET, credits=None).exists():
+        return
+    try:
+        collect_from_wallet.delay(cdr_id=fact.cdr_id)
+    except Exception:
+        logger.warning("CDR %s waits for the sweep to be paid from a wallet", fact.cdr_id, exc_info=True)

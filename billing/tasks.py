@@ -21,6 +21,9 @@ from billing.payments import (
     payment_sweep,
     reconciling,
     refunds,
+    subscriptions,
+    wallet_sweep,
+    wallets,
     webhooks,
 )
 from billing.revenue import costs
@@ -99,6 +102,16 @@ BEAT_SCHEDULE = {
         "task": "billing.tasks.reconcile_yesterday",
         "schedule": crontab(hour="3,9,15", minute="20"),
         "options": {"queue": "billing"},
+    },
+    "billing.look_after_wallets": {
+        "task": "billing.tasks.look_after_wallets",
+        "schedule": 60.0,
+        "options": {"queue": "billing", "expires": 55},
+    },
+    "billing.keep_subscriptions": {
+        "task": "billing.tasks.keep_subscriptions",
+        "schedule": 600.0,
+        "options": {"queue": "billing", "expires": 590},
     },
 }
 
@@ -379,3 +392,38 @@ def work_out_costs_of_location(*, location_id: int, since: str) -> None:
     found = costs.of_location(location_id, since=dt.date.fromisoformat(since))
     for start in range(0, len(found), SWEEP_AT_MOST):
         work_out_costs.delay(cdr_ids=found[start : start + SWEEP_AT_MOST])
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=5, max_retries=5)
+def collect_from_wallet(*, cdr_id: int) -> None:
+    """The session's receipt is paid from the wallet, which fills itself if it is low; twice does it once."""
+    receipt = wallets.collect_cdr(cdr_id, now=timezone.now())
+    if receipt is not None and receipt.account_id is not None:
+        wallets.top_up_if_low(receipt.account_id, now=timezone.now())
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=5, max_retries=5)
+def fill_wallet(*, account_id: int) -> None:
+    """A wallet that fills itself and is low has asked its card."""
+    wallets.top_up_if_low(account_id, now=timezone.now())
+
+
+@shared_task(queue="billing")
+def look_after_wallets() -> None:
+    """Sessions that used up their wallet stop; what wallets should have paid, they pay; low ones fill up."""
+    now = timezone.now()
+    wallet_sweep.stop_empty(now=now)
+    wallet_sweep.pay_open(now=now, most=SWEEP_AT_MOST)
+    for cdr_id in wallet_sweep.uncollected_cdr_ids(now=now, most=SWEEP_AT_MOST):
+        collect_from_wallet.delay(cdr_id=cdr_id)
+    for account_id in wallet_sweep.low_account_ids(most=SWEEP_AT_MOST):
+        fill_wallet.delay(account_id=account_id)
+
+
+@shared_task(queue="billing")
+def keep_subscriptions() -> None:
+    """Subscriptions have their month, months point to their invoices, and those that are over are earned."""
+    today = timezone.localdate()
+    subscriptions.open_months(today=today)
+    subscriptions.mark_billed()
+    subscriptions.recognise(today=today)

@@ -9,8 +9,10 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from billing.customers import operator_id_of
-from billing.models import BillingAccount, Cdr, PaymentKind, Wallet
+from billing.invoicing.settling import with_open_amount
+from billing.models import BillingAccount, Cdr, Invoice, PaymentKind, Wallet
 from billing.payments.guest_sweep import stop_once
+from billing.payments.wallets import pay_from_wallet
 from sessions import ports
 from sessions.models import ChargingSession
 
@@ -29,6 +31,21 @@ def low_account_ids(*, most: int) -> list[int]:
     """Accounts whose wallet fills itself and is low."""
     low = Wallet.objects.filter(top_up_amount__isnull=False, balance__lt=F("top_up_below"))
     return list(low.order_by("pk").values_list("account_id", flat=True)[:most])
+
+
+def pay_open(*, now: dt.datetime, most: int) -> Decimal:
+    """Documents of accounts that pay from a wallet are paid as far as it goes; returns how much."""
+    documents = with_open_amount(
+        Invoice.objects.filter(
+            account__collection=BillingAccount.Collection.WALLET,
+            account__wallet__balance__gt=0,
+            kind__in=(Invoice.Kind.RECEIPT, Invoice.Kind.INVOICE),
+            issued_at__gt=now - _SINCE,
+        )
+    )
+    listed = documents.select_related("account", "series").order_by("invoice_date", "pk")
+    unpaid = [document for document in listed if document.open_amount > 0]  # type: ignore[attr-defined]  # annotated
+    return sum((pay_from_wallet(document, now) for document in unpaid[:most]), Decimal(0))
 
 
 def stop_empty(*, now: dt.datetime) -> int:

@@ -232,3 +232,28 @@ def test_charging_stops_when_the_wallet_is_used_up(place, settings, amount, stop
     assert wallet_sweep.stop_empty(now=timezone.now()) == 0
     settings.WALLET_STOPS_AT_ZERO = False
     assert session.station.commands.count() == stops
+
+
+def test_the_session_is_paid_as_soon_as_it_is_priced(place, stripe_fake, django_capture_on_commit_callbacks):
+    fill(place, stripe_fake, "200")
+    with django_capture_on_commit_callbacks(execute=True):
+        charged(place)
+    assert balance() == 145
+
+
+def test_the_regular_look_pays_what_was_left_and_fills_what_is_low(place, stripe_fake):
+    from billing.tasks import look_after_wallets
+
+    receipt = collect(charged(place))
+    with_card(place, stripe_fake)
+    look_after_wallets()
+    look_after_wallets()
+    assert receipt is not None
+    assert sum(s.amount for s in receipt.settlements.all()) == 55
+    assert balance() == 245
+
+
+def test_subscriptions_are_kept_by_a_task():
+    from billing.tasks import keep_subscriptions
+
+    keep_subscriptions()
