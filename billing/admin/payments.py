@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts import access, audit
 from accounts.admin.base import NetworkInline, ReadOnlyAdmin, person
@@ -43,8 +44,14 @@ _REFUND = "billing.add_refund"
 class RefundForm(forms.Form):
     """How much goes back, why, and whether the document is credited."""
 
-    amount = forms.DecimalField(label=_("Amount"), min_value=Decimal("0.01"), max_digits=12, decimal_places=2)
-    reason = forms.CharField(label=_("Reason"), max_length=160)
+    amount = forms.DecimalField(
+        label=_("Amount"),
+        min_value=Decimal("0.01"),
+        max_digits=12,
+        decimal_places=2,
+        widget=UnfoldAdminDecimalFieldWidget,
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=160, widget=UnfoldAdminTextInputWidget)
     credit = forms.BooleanField(
         label=_("Credit the whole document"),
         required=False,
@@ -82,11 +89,11 @@ class PaymentAdmin(ReadOnlyAdmin):
     actions_detail = ("pay_back",)
     fields = (
         "public_id",
-        "shown_state",
+        "state_word",
         "purpose",
         "account",
         "document",
-        "session",
+        "charged_session",
         "card",
         "asked",
         "held",
@@ -121,6 +128,22 @@ class PaymentAdmin(ReadOnlyAdmin):
     def document(self, payment: Payment) -> str:
         """The document that it pays."""
         return payment.invoice.full_number if payment.invoice else "–"
+
+    @display(description=_("state"))
+    def state_word(self, payment: Payment) -> str:
+        """The state in a word."""
+        return payment.get_state_display()
+
+    @display(description=_("charging session"))
+    def charged_session(self, payment: Payment) -> SafeString:
+        """Leads to the session it pays for."""
+        if payment.session_id is None:
+            return format_html("–")
+        return format_html(
+            '<a class="cp-link" href="{}">{}</a>',
+            reverse("dashboards:session", args=[payment.session_id]),
+            payment.session,
+        )
 
     @display(description=_("asked for"), ordering="requested")
     def asked(self, payment: Payment) -> str:
@@ -159,8 +182,10 @@ class PaymentAdmin(ReadOnlyAdmin):
         ]
         if not rows:
             return format_html("{}", _now("Nothing yet."))
-        items = format_html_join("", '<li><span class="cp-number">{}</span> {} {}</li>', rows)
-        return format_html('<ol class="cp-story">{}</ol>', items)
+        lines = '<tr><td class="cp-number">{}</td><td>{}</td><td class="cp-quiet">{}</td></tr>'
+        return format_html(
+            '<table class="cp-table"><tbody>{}</tbody></table>', format_html_join("", lines, rows)
+        )
 
     def has_pay_back_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Finance pays back, in its own operator, what there is to pay back."""

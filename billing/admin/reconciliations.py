@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, RangeDateTimeFilter
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.base import ReadOnlyAdmin, person
 from billing.models import BalanceTransaction, Payment, Reconciliation
@@ -37,7 +38,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 class NoteForm(forms.Form):
     """Why the differences are all right."""
 
-    note = forms.CharField(label=_("Note"), max_length=300)
+    note = forms.CharField(label=_("Note"), max_length=300, widget=UnfoldAdminTextInputWidget)
 
 
 class AcceptedFilter(admin.SimpleListFilter):
@@ -74,7 +75,7 @@ class ReconciliationAdmin(ReadOnlyAdmin):
         "shown_theirs",
         "difference",
         "shown_fees",
-        "result",
+        "result_word",
         "differences_table",
         "accepted_at",
         "accepted_note",
@@ -111,6 +112,11 @@ class ReconciliationAdmin(ReadOnlyAdmin):
         if found.accepted_at:
             return "accepted", _now("accepted")
         return "differs", _now("%(count)s differ") % {"count": len(found.differences)}
+
+    @display(description=_("result"))
+    def result_word(self, found: Reconciliation) -> str:
+        """Whether somebody has to look, in words."""
+        return self.result(found)[1]
 
     @display(description=_("differences"))
     def differences_table(self, found: Reconciliation) -> SafeString:
