@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Organisation
-from chargeportal.demo import billing, history, network, people
+from chargeportal.demo import billing, history, network, people, spot
 
 
 class Command(BaseCommand):
@@ -25,6 +25,8 @@ class Command(BaseCommand):
             people.seed_people(operator)
             network.seed_stations(network.seed_locations(operator))
             network.seed_tariffs(operator, since=now - dt.timedelta(days=120))
+            spot.seed_spot_prices(now=now)
+            spot.seed_dynamic_tariff(operator, since=now - dt.timedelta(days=120))
             billing.seed_customers(operator)
             billing.seed_past_months(now=now)
             history.seed_history(now=now)
