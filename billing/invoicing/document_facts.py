@@ -17,6 +17,7 @@ ZONE = "Europe/Stockholm"
 _MOST_PRICE_DIGITS = 4
 _GROUP = 4
 Kind = Invoice.Kind
+_OWED_BY_US = {Kind.SELF_BILLING, Kind.REIMBURSEMENT}
 
 
 def facts(invoice: Invoice, *, lines: list[InvoiceLine], vat_totals: list[InvoiceVat]) -> dict[str, Any]:
@@ -122,9 +123,9 @@ def _pay(invoice: Invoice, words: Words) -> dict[str, Any] | None:
 
 
 def _total_word(invoice: Invoice, words: Words) -> str:
-    if invoice.kind in {Kind.SELF_BILLING, Kind.REIMBURSEMENT}:
+    if invoice.kind in _OWED_BY_US:
         return words.paid_out if invoice.payable >= 0 else words.to_pay
-    if invoice.kind == Kind.RECEIPT:
+    if invoice.kind == Kind.RECEIPT or getattr(invoice.credits, "kind", "") in _OWED_BY_US:
         return words.total
     return words.to_pay if invoice.payable >= 0 and invoice.kind == Kind.INVOICE else words.to_credit
 

@@ -37,7 +37,7 @@ def violations(xml: bytes) -> list[Violation]:
 
 def _identity(doc: Document) -> Iterator[Violation]:
     said = (doc.text("cbc:CustomizationID"), doc.text("cbc:ProfileID"))
-    expected = SELF_BILLING if doc.type_code == "389" else BILLING
+    expected = SELF_BILLING if doc.type_code in {"389", "261"} else BILLING
     if said[0] != expected[0]:
         yield Violation("PEPPOL-EN16931-R004", "The specification identifier is not that of the profile")
     if said[1] != expected[1]:
@@ -49,7 +49,7 @@ def _identity(doc: Document) -> Iterator[Violation]:
     ):
         if not doc.text(path):
             yield Violation(rule, f"The document has no {what}")
-    if doc.type_code not in ({"381"} if doc.is_credit else {"380", "389"}):
+    if doc.type_code not in ({"381", "261"} if doc.is_credit else {"380", "389"}):
         yield Violation("BR-04", "The type code does not fit the document")
     if not doc.text("cbc:BuyerReference") and not doc.text("cac:OrderReference/cbc:ID"):
         yield Violation("PEPPOL-EN16931-R003", "Neither a buyer's reference nor an order reference is given")

@@ -75,16 +75,17 @@ def document(invoice: Invoice, *, lines: list[InvoiceLine], vat_totals: list[Inv
 
 def _head(root: ET.Element, made: _Document) -> None:
     invoice = made.invoice
-    customization, profile = SELF_BILLING if invoice.kind == Kind.SELF_BILLING else BILLING
+    is_self_billed = Kind.SELF_BILLING in {invoice.kind, getattr(invoice.credits, "kind", "")}
+    customization, profile = SELF_BILLING if is_self_billed else BILLING
     add(root, "cbc:CustomizationID", customization)
     add(root, "cbc:ProfileID", profile)
     add(root, "cbc:ID", invoice.full_number)
     add(root, "cbc:IssueDate", invoice.invoice_date.isoformat())
     if made.is_credit:
-        add(root, "cbc:CreditNoteTypeCode", "381")
+        add(root, "cbc:CreditNoteTypeCode", "261" if is_self_billed else "381")
     else:
         add(root, "cbc:DueDate", invoice.due_date.isoformat())
-        add(root, "cbc:InvoiceTypeCode", "389" if invoice.kind == Kind.SELF_BILLING else "380")
+        add(root, "cbc:InvoiceTypeCode", "389" if is_self_billed else "380")
     add(root, "cbc:Note", _note(invoice))
     add(root, "cbc:DocumentCurrencyCode", invoice.currency)
     add(root, "cbc:BuyerReference", text_of(invoice.buyer, "reference") or text_of(invoice.buyer, "number"))
