@@ -7,10 +7,12 @@ from rest_framework.routers import DefaultRouter
 from accounts.api.id_tokens import IdTokenViewSet
 from billing.api.cdrs import CdrViewSet
 from billing.api.exports import ExportViewSet
+from billing.api.invoice_runs import BillingAccountViewSet, InvoiceRunViewSet
+from billing.api.invoices import InvoiceViewSet
 from billing.api.ledger import JournalEntryViewSet, LedgerAccountViewSet, TrialBalanceView
 from billing.api.payments import PaymentViewSet
-from billing.api.tariffs import PriceGroupViewSet, TariffViewSet
 from billing.api.revenue import RevenueView
+from billing.api.tariffs import PriceGroupViewSet, TariffViewSet
 from chargeportal.api.meanings import ProblemKindView
 from chargeportal.api.nowhere import NowhereView
 from sessions.api.holds import HoldViewSet
@@ -29,6 +31,9 @@ router.register("price-groups", PriceGroupViewSet, basename="api-price-group")
 router.register("payments", PaymentViewSet, basename="api-payment")
 router.register("exports", ExportViewSet, basename="api-export")
 router.register("id-tokens", IdTokenViewSet, basename="api-id-token")
+router.register("invoices", InvoiceViewSet, basename="api-invoice")
+router.register("billing-accounts", BillingAccountViewSet, basename="api-billing-account")
+router.register("invoice-runs", InvoiceRunViewSet, basename="api-invoice-run")
 router.register("ledger/accounts", LedgerAccountViewSet, basename="api-ledger-account")
 router.register("ledger/entries", JournalEntryViewSet, basename="api-ledger-entry")
 
