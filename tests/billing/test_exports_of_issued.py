@@ -53,14 +53,12 @@ def company(operator):
 def invoiced(account, **facts) -> Invoice:
     """Four sessions of awkward amounts on one invoice."""
     sessions = (("61.11", "12.345"), ("0.99", "0.2"), ("123.45", "31.337"), ("250.02", "50"))
-    cdrs = [
-        cdr_of(account, gross=gross, kwh=kwh)
-        for gross, kwh in zip(amounts, ("12.345", "0.2", "31.337", "50"), strict=True)
-    ]
+    cdrs = [cdr_of(account, gross=gross, kwh=kwh) for gross, kwh in sessions]
     loaded = with_what_lines_need(Cdr.objects.filter(pk__in=[cdr.pk for cdr in cdrs]))
     draft = Draft(
         operator_id=account.operator_id, account=account, kind=Invoice.Kind.INVOICE, currency="SEK",
-        invoice_date=NOW.date(), lines=tuple(of_cdrs(loaded, language="sv")), period_start=MARCH, period_end=APRIL,
+        invoice_date=NOW.date(), lines=tuple(of_cdrs(loaded, language="sv")), period_start=MARCH,
+        period_end=APRIL,
         **facts,
     )  # fmt: skip
     return issue(draft, now=NOW)

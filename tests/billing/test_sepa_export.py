@@ -162,8 +162,9 @@ def test_ibans_check_themselves(text, good) -> None:
     assert is_iban(text) is good
 
 
-@pytest.mark.parametrize(
-    ("text", "good"), [("ESSESESS", True), ("ESSESESSXXX", True), ("ESSE", False), ("", False)]
-)
+BICS = [("ESSESESS", True), ("ESSESESSXXX", True), ("ESSE", False), ("", False)]
+
+
+@pytest.mark.parametrize(("text", "good"), BICS)
 def test_bics_have_a_form(text, good) -> None:
     assert is_bic(text) is good
