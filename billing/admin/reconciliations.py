@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from accounts.admin.base import ReadOnlyAdmin, person
 from billing.models import BalanceTransaction, Payment, Reconciliation
 from billing.payments import reconciling
+from billing.tasks import reconcile_yesterday
 from chargeportal.templatetags.chargeportal_formats import money
 
 DIFFERENCE_WORDS = {
@@ -66,7 +67,7 @@ class ReconciliationAdmin(ReadOnlyAdmin):
     operator_path = "operator"
     list_display = ("day", "shown_ours", "shown_theirs", "difference", "shown_fees", "result", "checked_at")
     list_filter = (AcceptedFilter, ("day", RangeDateFilter))
-    actions_list = ("differences_csv",)
+    actions_list = ("reconcile_now", "differences_csv")
     actions_detail = ("accept_differences",)
     fields = (
         "operator",
@@ -148,6 +149,13 @@ class ReconciliationAdmin(ReadOnlyAdmin):
             "table": table_of(found),
         }
         return TemplateResponse(request, "admin/payments/accept.html", context)
+
+    @action(description=_("Reconcile now"), url_path="now", permissions=("billing.change_reconciliation",))
+    def reconcile_now(self, request: HttpRequest) -> HttpResponse:
+        """The past days and today are reconciled by a worker."""
+        reconcile_yesterday.delay_on_commit(with_today=True)
+        messages.info(request, _now("The balance is being fetched. Load the page again in a moment."))
+        return redirect(reverse("admin:billing_reconciliation_changelist"))
 
     @action(
         description=_("Differences as CSV"),

@@ -10,7 +10,7 @@ from billing.invoicing.settling import open_amount
 from billing.models import Card, Invoice, Payment
 from billing.payments import outcomes, stripe_api
 from billing.payments.customers import stripe_customer
-from billing.payments.stripe_api import Declined, Unreachable
+from billing.payments.stripe_api import Declined, PaymentsAreOff, Unreachable
 from billing.payments.stripe_objects import Intent
 from chargeportal.common.money import Money
 
@@ -39,6 +39,8 @@ def charge_invoice(invoice: Invoice, *, now: dt.datetime, attempt_key: str) -> P
     `no_card`; with SCA it REQUIRES_ACTION and the customer gets a mail. Raises NothingToPay, and
     PaymentsError when Stripe cannot be asked: the sweep asks again, under the same key.
     """
+    if not stripe_api.is_on():
+        raise PaymentsAreOff
     payment = _attempt(invoice, attempt_key=attempt_key)
     if payment.state in {State.CREATED, State.PROCESSING}:
         return ask(payment, now=now)

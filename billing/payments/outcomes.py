@@ -201,6 +201,9 @@ def _settle(payment: Payment, invoice_id: int, *, now: dt.datetime) -> None:
         reference=payment.stripe_payment_intent,
         now=now,
     )
+    # what waited for an approval elsewhere is not needed any more
+    waiting = Payment.objects.filter(invoice=invoice, state=State.REQUIRES_ACTION).exclude(pk=payment.pk)
+    waiting.update(state=State.CANCELLED, settled_at=now)
     if beyond > 0:
         refunds.request(payment, amount=beyond, reason="paid twice", key=f"refund:{payment.public_id}:beyond")
 

@@ -39,12 +39,15 @@ class Difference:
 MISSING_HERE, MISSING_THERE, OTHER_AMOUNT = "missing_here", "missing_there", "different_amount"
 
 
-def reconcile_recent(*, now: dt.datetime) -> int:
-    """The past days are reconciled, for every operator that takes cards; returns how many differ."""
+def reconcile_recent(*, now: dt.datetime, with_today: bool = False) -> int:
+    """The past days are reconciled, for every operator that takes cards; returns how many differ.
+
+    Today may still differ because a message is on its way; it is looked at again tomorrow.
+    """
     if not stripe_api.is_on():
         return 0
     today = now.astimezone(BOOKS_ZONE).date()
-    days = [today - dt.timedelta(days=back) for back in range(DAYS_AGAIN, 0, -1)]
+    days = [today - dt.timedelta(days=back) for back in range(DAYS_AGAIN, -1 if with_today else 0, -1)]
     balance_import.import_movements(start=_midnight(days[0]), end=now)
     found = [
         reconciliation

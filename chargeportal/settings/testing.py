@@ -21,3 +21,5 @@ WHITENOISE_AUTOREFRESH = True
 CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 LOGGING = LOGGING | {"root": {"handlers": [], "level": "INFO"}}
+STRIPE_SECRET_KEY = ""  # a test that wants payments has its own; nobody's real key is used
+STRIPE_WEBHOOK_SECRET = ""

@@ -32,10 +32,13 @@ class Store:
         self.clock: Callable[[], float] = time.time
         self.objects: dict[str, Object] = {}
         self.replies: dict[str, Object] = {}
+        #: Ids of the events that were not answered yet.
+        self.pending: list[str] = []
         self._path = path
         if path is not None and path.exists():
             saved = json.loads(path.read_text(encoding="utf-8"))
             self.objects, self.replies = saved["objects"], saved["replies"]
+            self.pending = [found["id"] for found in self.all("event") if found["pending_webhooks"]]
 
     def now(self) -> int:
         """Seconds since 1970."""
@@ -66,7 +69,7 @@ class Store:
 
     def emit(self, kind: str, about: Object) -> Object:
         """An event tells what has happened to the object, as the object is now."""
-        return self.new(
+        event = self.new(
             "evt",
             "event",
             type=kind,
@@ -76,6 +79,8 @@ class Store:
             _attempts=0,
             _due=self.clock(),
         )
+        self.pending.append(event["id"])
+        return event
 
     def save(self) -> None:
         """The file, if there is one, has what we know."""

@@ -20,6 +20,7 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 WATCH_S = 0.2
 ANSWER_WITHIN_S = 20
+EXPIRE_EVERY_S = 5
 
 
 def body(event: Object) -> bytes:
@@ -40,14 +41,15 @@ class Messenger(threading.Thread):
         super().__init__(name="stripe-fake-webhooks", daemon=True)
         self._store, self._url, self._secret = store, url, secret
         self._ended = threading.Event()
+        self._expire_at = 0.0
 
     def run(self) -> None:
         """Look for work until stopped."""
         while not self._ended.wait(WATCH_S):
             with self._store.lock:
-                if checkout.expire_old(self._store):
-                    self._store.save()
-                due = [event for event in self._store.all("event") if self._is_due(event)]
+                self._expire_pages()
+                waiting = [self._store.objects[event_id] for event_id in self._store.pending]
+                due = [event for event in waiting if event["_due"] <= self._store.clock()]
             for event in due:
                 self._send(event)
 
@@ -56,8 +58,11 @@ class Messenger(threading.Thread):
         self._ended.set()
         self.join()
 
-    def _is_due(self, event: Object) -> bool:
-        return event["pending_webhooks"] and event["_due"] <= self._store.clock()
+    def _expire_pages(self) -> None:
+        if self._store.clock() >= self._expire_at:
+            self._expire_at = self._store.clock() + EXPIRE_EVERY_S
+            if checkout.expire_old(self._store):
+                self._store.save()
 
     def _send(self, event: Object) -> None:
         answered = post(self._url, body(event), secret=self._secret, at=self._store.now())
@@ -65,6 +70,7 @@ class Messenger(threading.Thread):
             event["_attempts"] += 1
             if answered or event["_attempts"] >= ATTEMPTS_AT_MOST:
                 event["pending_webhooks"] = 0
+                self._store.pending.remove(event["id"])
             pause_s = min(FIRST_PAUSE_S * 2 ** event["_attempts"], LONGEST_PAUSE_S)
             event["_due"] = self._store.clock() + pause_s
             self._store.save()

@@ -114,6 +114,8 @@ def test_the_bank_wants_approval_and_the_mail_leads_to_a_page_where_it_is_given(
     assert "Paid. Thank you!" in client.get(back.split("8000")[1]).content.decode()
     assert open_amount(receipt) == 0
     assert client.post(path)["Location"] == path  # nothing is left to pay
+    payment.refresh_from_db()
+    assert payment.state == State.CANCELLED  # and nobody waits for the first approval
 
 
 def test_the_payment_page_of_a_document_is_the_same_for_two_clicks(stripe_fake: Stripe, client) -> None:

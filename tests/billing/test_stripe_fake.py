@@ -1,12 +1,17 @@
 """The fake answers as Stripe does, seen through the module by which the product speaks to Stripe."""
 
+import http.server
+import threading
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from billing.payments import stripe_api
 from billing.payments.stripe_api import Declined, Page, Refused, Unreachable
 from chargeportal.common.money import Money
+from chargeportal.stripe_fake.store import Store
+from chargeportal.stripe_fake.webhooks import Messenger
 from tests.billing.stripe_fixture import (
     APPROVED_ONCE,
     DECLINED,
@@ -205,3 +210,48 @@ def _day(offset: int):
 
     today = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return today + dt.timedelta(days=offset)
+
+
+def test_messages_are_signed_and_sent_again_until_they_are_answered(stripe_fake: Stripe) -> None:
+    heard: list[tuple[str, bool]] = []
+    answers = iter([500, 200])
+    ended = threading.Event()
+
+    class Receiver(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            event = stripe_api.checked_event(body, signature=self.headers["Stripe-Signature"])
+            heard.append((event["id"], event["type"] == "payout.paid"))
+            status = next(answers)
+            self.send_response(status)
+            self.end_headers()
+            if status == 200:
+                ended.set()
+
+        def log_message(self, *_args: object) -> None:
+            """Say nothing."""
+
+    receiver = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+    serving = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.05})
+    serving.start()
+    event = stripe_fake.store.emit("payout.paid", {"id": "po_1"})
+    url = f"http://127.0.0.1:{receiver.server_port}/webhooks/"
+    messenger = Messenger(stripe_fake.store, url=url, secret=stripe_fake.fake.webhook_secret)
+    messenger.start()
+    assert ended.wait(60)
+    messenger.stop()
+    receiver.shutdown()
+    receiver.server_close()
+    serving.join()
+    assert heard == [(event["id"], True)] * 2
+    assert stripe_fake.store.pending == []
+
+
+def test_what_it_knows_survives_a_restart(tmp_path: Path) -> None:
+    first = Store(tmp_path / "state.json")
+    customer = first.new("cus", "customer", name="Åsa")
+    event = first.emit("customer.created", customer)
+    first.save()
+    second = Store(tmp_path / "state.json")
+    assert second.get(customer["id"], "customer")["name"] == "Åsa"
+    assert second.pending == [event["id"]]
