@@ -285,9 +285,9 @@ def mail_payment_approval(*, payment_id: int) -> None:
 
 
 @shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=300, max_retries=5)
-def reconcile_yesterday() -> None:
-    """The card processor's balance is held against our books, for the days that are not done yet."""
-    reconciling.reconcile_recent(now=timezone.now())
+def reconcile_yesterday(*, with_today: bool = False) -> None:
+    """The card processor's balance is held against our books, for the past days and today if asked."""
+    reconciling.reconcile_recent(now=timezone.now(), with_today=with_today)
 
 
 @shared_task(queue="billing")
