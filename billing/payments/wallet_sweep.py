@@ -44,7 +44,7 @@ def pay_open(*, now: dt.datetime, most: int) -> Decimal:
         )
     )
     listed = documents.select_related("account", "series").order_by("invoice_date", "pk")
-    unpaid = [document for document in listed if document.open_amount > 0]  # type: ignore[attr-defined]  # annotated
+    unpaid = [document for document in listed if document.open_amount > 0]
     return sum((pay_from_wallet(document, now) for document in unpaid[:most]), Decimal(0))
 
 

@@ -238,7 +238,7 @@ def _open_documents(account: BillingAccount) -> list[Invoice]:
         "series", "account"
     )
     listed = with_open_amount(documents).order_by("invoice_date", "pk")
-    return [document for document in listed if document.open_amount > 0]  # type: ignore[attr-defined]  # annotated
+    return [document for document in listed if document.open_amount > 0]
 
 
 def _enter(
