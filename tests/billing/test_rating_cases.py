@@ -173,6 +173,31 @@ def test_numbers_keep_the_decimals_they_are_written_with(tmp_path):
     assert answer["billed"]["ENERGY_Wh"] == 116
 
 
+def test_no_line_stops_the_run_however_odd_it_is(tmp_path):
+    good = json.dumps(case(period("2026-11-20T10:00:00")), default=float)
+    odd = [
+        '{"id": "\\ud800", "tariff": 5}',
+        "[" * 100_000,
+        '{"id": ' + "9" * 5000 + "}",
+        '{"id": {"a": 1e999}}',
+        "\x00",
+    ]
+    answers = run("\ufeff" + "\n".join([good, *odd, good]), tmp_path)
+    assert len(answers) == 7
+    assert ["error" in answer for answer in answers] == [False, True, True, True, True, True, False]
+    assert answers[1]["id"] == "\ud800"
+
+
+def test_our_own_keys_are_priced_as_well(tmp_path):
+    ocpi = tariff(element(component("ENERGY", "1", "25")), x_incentives=[{"name": "Always", "percent": 50}])
+    (answer,) = run(json.dumps(case(period("2026-11-20T10:00:00"), ocpi=ocpi), default=str), tmp_path)
+    assert (answer["excl"], answer["incl"]) == (10.0, 12.5)
+    assert [(line["dimension"], line["cost_excl"]) for line in answer["lines"]] == [
+        ("ENERGY", 20.0),
+        ("OFF_PEAK_DISCOUNT", -10.0),
+    ]
+
+
 def test_a_file_that_is_not_there_is_one_clear_line(tmp_path):
     with pytest.raises(CommandError, match="No such file"):
         call_command("price_cases", str(tmp_path / "none.jsonl"))

@@ -38,7 +38,7 @@ class Command(BaseCommand):
             self._price(sys.stdin)
             return
         try:
-            lines = Path(file).open(encoding="utf-8", errors="replace")  # noqa: SIM115 - closed just below
+            lines = Path(file).open(encoding="utf-8-sig", errors="replace")  # noqa: SIM115 - closed just below
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from error
         with lines:
@@ -66,7 +66,7 @@ def _answer(line: str) -> str:
     try:
         case = json.loads(line, parse_float=Decimal, parse_constant=_no_number)
         identity = case.get("id") if isinstance(case, dict) else None
-        return json.dumps(price_case(case), ensure_ascii=False, allow_nan=False)
+        return json.dumps(price_case(case), allow_nan=False)
     except json.JSONDecodeError as error:
         reason = f"not JSON: {error}"
     except InvalidCase as error:
@@ -74,7 +74,7 @@ def _answer(line: str) -> str:
     except Exception:
         logger.exception("a case could not be priced: %.2000s", line)
         reason = _("this case cannot be priced; the log says why")
-    return json.dumps({"id": identity, "error": reason}, ensure_ascii=False, default=str)
+    return json.dumps({"id": identity, "error": reason}, default=str)
 
 
 def _no_number(constant: str) -> None:
