@@ -27,6 +27,7 @@ from billing.tasks import (
     collect_cdr,
     collect_from_wallet,
     correct_session,
+    credit_corrected_cdr,
     deliver_export,
     mail_dunning,
     mail_payment_approval,
@@ -159,3 +160,14 @@ def pay_from_wallet(fact: CdrRated) -> None:
         collect_from_wallet.delay(cdr_id=fact.cdr_id)
     except Exception:
         logger.warning("CDR %s waits for the sweep to be paid from a wallet", fact.cdr_id, exc_info=True)
+
+
+@subscribe(CdrRated)
+def credit_billed_record(fact: CdrRated) -> None:
+    """The credit of a record that was billed gets a credit note; the sweep does it if the broker is away."""
+    if not Cdr.objects.filter(pk=fact.cdr_id, credits__isnull=False).exists():
+        return
+    try:
+        credit_corrected_cdr.delay(cdr_id=fact.cdr_id)
+    except Exception:
+        logger.warning("Credit %s waits for the sweep to be put on a note", fact.cdr_id, exc_info=True)

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 State = InvoiceRunItem.State
 #: How many accounts are issued in one transaction, and how many documents are made in one.
 BATCH = 25
+_COUNTS = ("total", "issued", "empty", "failed", "rendered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +163,10 @@ def progress_of(run_ids: Sequence[int]) -> dict[int, Progress]:
     sums: dict[int, list[tuple[str, Decimal]]] = {run_id: [] for run_id in run_ids}
     for row in issued.values("run", "currency").annotate(sum=Sum("payable")).order_by("currency"):
         sums[row["run"]].append((row["currency"], row["sum"]))
-    by_run = {row.pop("run"): row for row in counts.order_by()}
-    nothing = {"total": 0, "issued": 0, "empty": 0, "failed": 0, "rendered": 0}
+    by_run = {
+        row["run"]: {name: row[name] for name in _COUNTS} for row in counts.order_by().values("run", *_COUNTS)
+    }
+    nothing = dict.fromkeys(_COUNTS, 0)
     return {run_id: Progress(**by_run.get(run_id, nothing), amount=tuple(sums[run_id])) for run_id in run_ids}
 
 
