@@ -12,10 +12,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
-from billing.revenue.periods import Period
+from billing.revenue.periods import Period, buckets, edges
 
 
 class Dimension(StrEnum):
@@ -94,33 +93,58 @@ _SUMS = """
         WHERE cost.card_fee IS NULL AND c.payment_kind = ANY(%(by_card)s) AND c.total_incl_vat > 0
     ) AS card_fees_unknown
 """
+#: The same in whole ten-thousandths, which are added up several times faster and as exactly.
+_WHOLE_SUMS = """
+    count(*) - 2 * count(c.credits_id) AS sessions,
+    (sum(c.energy_wh) * 10000)::bigint AS energy_wh, (sum(c.total_incl_vat) * 10000)::bigint AS gross,
+    (sum(c.total_vat) * 10000)::bigint AS vat, (sum(c.total_excl_vat) * 10000)::bigint AS net,
+    (coalesce(sum(cost.energy_cost), 0) * 10000)::bigint AS energy_cost,
+    (coalesce(sum(cost.card_fee), 0) * 10000)::bigint AS card_fees,
+    (coalesce(sum(c.energy_wh) FILTER (WHERE cost.energy_cost IS NULL), 0) * 10000)::bigint
+        AS energy_cost_unknown_wh,
+    count(*) FILTER (
+        WHERE cost.card_fee IS NULL AND c.payment_kind = ANY(%(by_card)s) AND c.total_incl_vat > 0
+    ) AS card_fees_unknown
+"""
 _FROM = """
 FROM billing_cdr c
 LEFT JOIN billing_cdrcost cost ON cost.cdr_id = c.id
 """
 _WHERE = "WHERE c.ended_at >= %(start)s AND c.ended_at < %(end)s"
 _TOTALS = f"SELECT c.currency, {_SUMS} {_FROM} {_WHERE} {{scope}} GROUP BY c.currency"
+#: Enough to add up a year of records without a file; given back with the transaction.
+_MEMORY = "SET LOCAL work_mem = '64MB'"
+#: Every record is read once, into few rows; only these are added up along each dimension.
 _SETS = f"""
-SELECT c.currency,
-    grouping(
-        at.bucket, station.location_id, s.station_id, c.tariff_id, c.price_group_id, c.payment_kind
-    ) AS which,
-    at.bucket, station.location_id, s.station_id, c.tariff_id, c.price_group_id, c.payment_kind,
-    {_SUMS}
-{_FROM}
-JOIN charging_sessions_chargingsession s ON s.id = c.session_id
-JOIN stations_chargingstation station ON station.id = s.station_id
-CROSS JOIN LATERAL (SELECT date_trunc(%(bucket)s, c.ended_at AT TIME ZONE %(zone)s) AS bucket) at
-{_WHERE} {{scope}}
-GROUP BY GROUPING SETS (
-    (c.currency), (c.currency, at.bucket), (c.currency, station.location_id), (c.currency, s.station_id),
-    (c.currency, c.tariff_id), (c.currency, c.price_group_id), (c.currency, c.payment_kind)
+WITH part AS MATERIALIZED (
+    SELECT c.currency, width_bucket(c.ended_at, %(edges)s::timestamptz[]) AS bucket,
+        s.station_id, c.tariff_id, c.price_group_id, c.payment_kind,
+        {_WHOLE_SUMS}
+    {_FROM}
+    JOIN charging_sessions_chargingsession s ON s.id = c.session_id
+    {_WHERE} {{scope}}
+    GROUP BY 1, 2, 3, 4, 5, 6
 )
-"""
+SELECT part.currency,
+    grouping(
+        part.bucket, station.location_id, part.station_id, part.tariff_id, part.price_group_id,
+        part.payment_kind
+    ) AS which,
+    part.bucket, station.location_id, part.station_id, part.tariff_id, part.price_group_id, part.payment_kind,
+    sum(sessions), sum(energy_wh), sum(gross), sum(vat), sum(net), sum(energy_cost), sum(card_fees),
+    sum(energy_cost_unknown_wh), sum(card_fees_unknown)
+FROM part JOIN stations_chargingstation station ON station.id = part.station_id
+GROUP BY GROUPING SETS (
+    (part.currency), (part.currency, part.bucket), (part.currency, station.location_id),
+    (part.currency, part.station_id), (part.currency, part.tariff_id), (part.currency, part.price_group_id),
+    (part.currency, part.payment_kind)
+)
+"""  # noqa: S608 - our own text
 #: Bits of ``grouping`` that are 0 where the row is grouped by the column.
 _ALL = 0b111111
-_PLACES = {
-    0b011111: "bucket",
+_BY_TIME = "bucket"
+_PLACES: dict[int, Dimension | str] = {
+    0b011111: _BY_TIME,
     0b101111: Dimension.SITE,
     0b110111: Dimension.STATION,
     0b111011: Dimension.TARIFF,
@@ -128,10 +152,11 @@ _PLACES = {
     0b111110: Dimension.PAYMENT_KIND,
 }
 _COLUMN = {
-    "bucket": 2, Dimension.SITE: 3, Dimension.STATION: 4, Dimension.TARIFF: 5, Dimension.PRICE_GROUP: 6,
+    _BY_TIME: 2, Dimension.SITE: 3, Dimension.STATION: 4, Dimension.TARIFF: 5, Dimension.PRICE_GROUP: 6,
     Dimension.PAYMENT_KIND: 7,
 }  # fmt: skip
 _FIRST_SUM = 8
+_TEN_THOUSANDTH = Decimal("0.0001")
 
 
 def totals(operator_ids: Sequence[int] | None, period: Period) -> dict[str, Figures]:
@@ -144,19 +169,20 @@ def totals(operator_ids: Sequence[int] | None, period: Period) -> dict[str, Figu
 def revenue(operator_ids: Sequence[int] | None, period: Period, *, currency: str = "") -> Revenue:
     """The period's figures in that currency, or in the one with most sessions; two queries."""
     found = _run(_SETS, operator_ids, period)
-    in_all = {row[0]: Figures(*row[_FIRST_SUM:]) for row in found if row[1] == _ALL}
+    in_all = {row[0]: _figures(row[_FIRST_SUM:]) for row in found if row[1] == _ALL}
     main = currency or max(in_all, key=lambda code: in_all[code].sessions, default="SEK")
+    begins = buckets(period)
     over_time: dict[dt.datetime, Figures] = {}
     by: dict[Dimension, dict[Any, Figures]] = defaultdict(dict)
     for row in found:
         place = _PLACES.get(row[1])
         if row[0] != main or place is None:
             continue
-        value, figures = row[_COLUMN[place]], Figures(*row[_FIRST_SUM:])
+        value, figures = row[_COLUMN[place]], _figures(row[_FIRST_SUM:])
         if isinstance(place, Dimension):
             by[place][value] = figures
         else:
-            over_time[value] = figures
+            over_time[begins[value - 1]] = figures
     return Revenue(
         period=period,
         currency=main,
@@ -167,17 +193,23 @@ def revenue(operator_ids: Sequence[int] | None, period: Period, *, currency: str
     )
 
 
+def _figures(sums: Sequence[Any]) -> Figures:
+    """The figures of whole ten-thousandths, with counts first and last."""
+    sessions, *amounts, fees_unknown = sums
+    return Figures(int(sessions), *(amount * _TEN_THOUSANDTH for amount in amounts), int(fees_unknown))
+
+
 def _run(statement: str, operator_ids: Sequence[int] | None, period: Period) -> list[tuple]:
     scope = "" if operator_ids is None else "AND c.operator_id = ANY(%(operators)s)"
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_MEMORY)
         cursor.execute(
             statement.format(scope=scope),
             {
                 "start": period.start,
                 "end": period.end,
                 "operators": list(operator_ids or ()),
-                "bucket": period.bucket,
-                "zone": settings.TIME_ZONE,
+                "edges": edges(period),
                 "by_card": ["card", "guest"],
             },
         )

@@ -102,6 +102,15 @@ def buckets(period: Period) -> list[dt.datetime]:
     return found
 
 
+def edges(period: Period) -> list[dt.datetime]:
+    """The instants at which the period's hours, days or months begin.
+
+    An hour that the clock leaves out is empty; one that it goes through twice is two hours long.
+    """
+    zone = timezone.get_default_timezone()
+    return [begin.replace(tzinfo=zone).astimezone(dt.UTC) for begin in buckets(period)]
+
+
 def _next(at: dt.datetime, bucket: str) -> dt.datetime:
     if bucket == "month":
         return (at + dt.timedelta(days=32)).replace(day=1)
