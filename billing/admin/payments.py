@@ -125,9 +125,15 @@ class PaymentAdmin(ReadOnlyAdmin):
         return f"{payment.get_purpose_display()}{number}"
 
     @display(description=_("document"))
-    def document(self, payment: Payment) -> str:
-        """The document that it pays."""
-        return payment.invoice.full_number if payment.invoice else "–"
+    def document(self, payment: Payment) -> SafeString:
+        """Leads to the document that it pays."""
+        if payment.invoice is None:
+            return format_html("–")
+        return format_html(
+            '<a class="cp-link" href="{}">{}</a>',
+            reverse("admin:billing_invoice_change", args=[payment.invoice_id]),
+            payment.invoice.full_number,
+        )
 
     @display(description=_("state"))
     def state_word(self, payment: Payment) -> str:
