@@ -156,7 +156,7 @@ class Cdr(models.Model):
                     "energy_wh",
                 ),
                 name="cdr_for_revenue",
-            ),  # fmt: skip
+            ),
         )
 
     def __str__(self) -> str:
