@@ -124,6 +124,10 @@ class ReconciliationAdmin(ReadOnlyAdmin):
         """What does not agree, one thing a row."""
         return table_of(found)
 
+    def has_reconcile_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Those who keep the books may ask for it at any time."""
+        return request.user.has_perm("billing.change_reconciliation")
+
     def has_accept_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Those who keep the books accept."""
         if not request.user.has_perm("billing.change_reconciliation"):
@@ -150,7 +154,7 @@ class ReconciliationAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "admin/payments/accept.html", context)
 
-    @action(description=_("Reconcile now"), url_path="now", permissions=("billing.change_reconciliation",))
+    @action(description=_("Reconcile now"), url_path="now", permissions=("reconcile",))
     def reconcile_now(self, request: HttpRequest) -> HttpResponse:
         """The past days and today are reconciled by a worker."""
         reconcile_yesterday.delay_on_commit(with_today=True)
@@ -160,7 +164,7 @@ class ReconciliationAdmin(ReadOnlyAdmin):
     @action(
         description=_("Differences as CSV"),
         url_path="differences",
-        permissions=("billing.view_reconciliation",),
+        permissions=("view",),
     )
     def differences_csv(self, request: HttpRequest) -> HttpResponse:
         """Every difference that was not accepted, one a row."""
