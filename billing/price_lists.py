@@ -29,13 +29,17 @@ _MARKET_PERIOD = dt.timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class ListedPrice:
-    """One price including VAT, and when it holds in words; ``when`` is empty when it always does."""
+    """One price including VAT, and when it holds in words; ``when`` is empty when it always does.
+
+    ``is_now`` where a price that follows the market is that of the moment, not the one without a market.
+    """
 
     kind: str
     price: Decimal
     when: str
     for_reservation: bool = False
     follows_market: bool = False
+    is_now: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ def _listed(
                 when=when_words(element.restrictions),
                 for_reservation=bool(element.restrictions.get("reservation")),
                 follows_market=follows,
+                is_now=follows and at is not None,
             )
 
 
@@ -147,11 +152,11 @@ def _market(tariff: Tariff, component: PriceComponent, *, at: dt.datetime | None
     parsed = rating.parse_tariff(ocpi)
     if parsed.dynamic is None:
         return component.price
-    untaxed = tariff.tax_included == Tariff.TaxIncluded.NOT_APPLICABLE or component.vat_percent is None
+    vat = None if tariff.tax_included == Tariff.TaxIncluded.NOT_APPLICABLE else component.vat_percent
     found = quote(
         parsed.dynamic,
         at_us=us_from_datetime(instant),
-        vat_rate=None if untaxed else Fraction(component.vat_percent) / 100,
+        vat_rate=None if vat is None else Fraction(vat) / 100,
         tax_included=rating.TaxIncluded.YES,
     )
     return round_half_up(found.price, digits=_PRICE_DIGITS)
@@ -169,7 +174,7 @@ def _discounts(tariff: Tariff) -> Iterator[ListedDiscount]:
 
 def _bound(tariff: Tariff, bound: dict[str, Any] | None) -> Decimal | None:
     """The least or most a session costs including VAT; without VAT where the tariff has none."""
-    names = ("after_taxes", "incl_vat")
+    names: tuple[str, ...] = ("after_taxes", "incl_vat")
     if tariff.tax_included == Tariff.TaxIncluded.NOT_APPLICABLE:
         names = (*names, "before_taxes", "excl_vat")
     found = [bound[name] for name in names if bound and bound.get(name) is not None]

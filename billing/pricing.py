@@ -10,7 +10,7 @@ from django.conf import settings
 from billing import measuring, rating
 from billing.models import Cdr, PriceGroup, Tariff
 from billing.rating_facts import facts_for, with_facts
-from billing.tariff_selection import driver_of, select_tariff
+from billing.tariff_selection import tariff_of_session
 from chargeportal.common.money import Money, round_half_up
 from sessions import clocks
 from sessions.models import ChargingSession
@@ -74,9 +74,9 @@ def rate_until(session: ChargingSession, *, now: dt.datetime, for_good: bool = F
 
     ``for_good`` when a CDR is made of it: then it needs a transaction.
     """
-    selection = select_tariff(session.evse_id, at=session.started_at, driver=driver_of(session))
-    tariff = selection.tariff
-    evidence: dict[str, Any] = {"selection": selection.as_evidence()}
+    chosen = tariff_of_session(session)
+    tariff = chosen.tariff
+    evidence: dict[str, Any] = {"selection": chosen.evidence}
     location = session.station.location
     time_zone = location.time_zone if location else settings.TIME_ZONE
     if tariff is None:
@@ -97,7 +97,7 @@ def rate_until(session: ChargingSession, *, now: dt.datetime, for_good: bool = F
         periods=periods,
         lines=tuple(priced_line(line) for line in rated.lines),
         currency=tariff.currency,
-        price_group=selection.price_group,
+        price_group=chosen.price_group,
         evidence=evidence,
     )
 

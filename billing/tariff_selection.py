@@ -24,7 +24,7 @@ from django.db.models import Prefetch, Q
 
 from accounts import access
 from billing.customers import is_guests
-from billing.models import PriceGroup, Tariff, TariffAssignment, TariffElement
+from billing.models import Cdr, PriceGroup, Tariff, TariffAssignment, TariffElement
 from billing.price_groups import ANYBODY, Driver, InGroup, groups_of
 from sessions.models import ChargingSession
 from stations.models import Evse
@@ -143,6 +143,29 @@ def driver_of(session: ChargingSession) -> Driver:
         return Driver(is_guest=True)
     token = session.id_token
     return Driver(user_id=session.user_id, organisation_id=token.organisation_id if token else None)
+
+
+@dataclass(frozen=True, slots=True)
+class ForSession:
+    """The tariff a session is priced by, whose price it is, and why."""
+
+    tariff: Tariff | None
+    price_group: PriceGroup | None
+    evidence: dict[str, Any]
+
+
+def tariff_of_session(session: ChargingSession) -> ForSession:
+    """The tariff chosen when the session started; for one that was billed before, the one it was billed by.
+
+    Who was in which group at the start is not kept, so a correction does not choose again.
+    """
+    if not session.is_active:
+        billed = Cdr.objects.filter(session=session, credits=None, tariff__isnull=False)
+        first = billed.select_related("tariff__dynamic_price", "price_group").order_by("sequence").first()
+        if first is not None and "selection" in first.evidence:
+            return ForSession(first.tariff, first.price_group, first.evidence["selection"])
+    found = select_tariff(session.evse_id, at=session.started_at, driver=driver_of(session))
+    return ForSession(found.tariff, found.price_group, found.as_evidence())
 
 
 def _assignments(places: Sequence[_Place], *, at: dt.datetime) -> list[TariffAssignment]:

@@ -29,13 +29,13 @@ class Finding:
 
     @property
     def where(self) -> str:
-        """The line in words, counted from 1: `Prices 2, line 1`; empty for the whole tariff."""
+        """The line in words, counted from 1: `Group of prices 2, line 1`; empty for the whole tariff."""
         if self.element is None:
             return ""
         if self.component is None:
-            return _("Price group %(number)d of the tariff") % {"number": self.element + 1}
+            return _("Group of prices %(number)d") % {"number": self.element + 1}
         place = {"number": self.element + 1, "line": self.component + 1}
-        return _("Price group %(number)d of the tariff, line %(line)d") % place
+        return _("Group of prices %(number)d, line %(line)d") % place
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message

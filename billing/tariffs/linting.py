@@ -20,7 +20,7 @@ from billing.rating.restrictions import Restrictions, read_restrictions
 from billing.tariffs.currencies import CURRENCIES
 from billing.tariffs.findings import Finding, Level, error, warning
 from billing.tariffs.unreachable import reach_findings
-from billing.tariffs.windows import days_within
+from billing.tariffs.windows import always, days_within
 
 _DIMENSIONS = ("ENERGY", "TIME", "PARKING_TIME", "FLAT")
 _RESERVABLE = ("TIME", "FLAT")
@@ -67,6 +67,7 @@ def lint(ocpi: Mapping[str, Any], *, facts: Facts) -> list[Finding]:
         if restrictions is not None and not any(f.level is Level.ERROR for f in of_element):
             readable.append((index, restrictions, element))
     found += reach_findings(readable)
+    found += _free_at_times([(restrictions, element) for _index, restrictions, element in readable])
     if not any(f.level is Level.ERROR for f in found):
         found += _unpriceable(ocpi)
     return _sorted(found)
@@ -157,6 +158,21 @@ def _element(
     if restrictions.reservation is not None:
         found += _reservation(components, index)
     return restrictions, found
+
+
+def _free_at_times(elements: Sequence[tuple[Restrictions, Mapping[str, Any]]]) -> Iterator[Finding]:
+    """Where energy has a price at some hours of the week only."""
+    priced = [
+        restrictions
+        for restrictions, element in elements
+        if restrictions.reservation is None
+        and any(component["type"] == "ENERGY" for component in element["price_components"])
+    ]
+    if priced and always(priced) is False:
+        yield warning(
+            "free_at_times",
+            _("At hours for which there is no energy price, energy is free. Add a group without hours."),
+        )
 
 
 def _component(component: Any, seen: set[str], *, ocpi: Mapping[str, Any]) -> Iterator[Finding]:

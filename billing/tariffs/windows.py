@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -31,6 +32,9 @@ class Window:
 
 _SETS = ("minutes", "weekdays")
 _SPANS = ("dates", "energy_wh", "current_a", "power_w", "duration_s")
+
+
+_EVERYTHING = {name: (Decimal(0), _ENDLESS) for name in _SPANS} | {"dates": _FOR_EVER}
 
 
 def window(restrictions: Restrictions) -> Window:
@@ -75,6 +79,19 @@ def overlap(first: Window, second: Window) -> bool:
 def differing(first: Window, second: Window) -> list[str]:
     """The kinds of restriction in which the two differ."""
     return [name for name in (*_SETS, *_SPANS) if getattr(first, name) != getattr(second, name)]
+
+
+def always(restrictions: Sequence[Restrictions]) -> bool | None:
+    """Whether one of them holds at any time of the week; None where more than the clock decides."""
+    week = {(day, minute) for day in _ALL_DAYS for minute in range(_MINUTES_A_DAY)}
+    for each in restrictions:
+        if not each:
+            return True
+        when = window(each)
+        if any(getattr(when, name) != _EVERYTHING[name] for name in _SPANS):
+            return None
+        week -= {(day, minute) for day in when.weekdays for minute in when.minutes}
+    return not week
 
 
 def days_within(restrictions: Restrictions) -> bool:

@@ -90,11 +90,11 @@ def _sentence(each: ListedPrice, prices: PriceList) -> str:
 
 def _energy(each: ListedPrice, prices: PriceList) -> str:
     text = _("%(price)s per kWh") % {"price": _amount(each.price, prices)}
-    return (
-        _("%(price)s right now, following the market price of electricity") % {"price": text}
-        if (each.follows_market)
-        else text
-    )
+    if not each.follows_market:
+        return text
+    if each.is_now:
+        return _("%(price)s right now, following the market price of electricity") % {"price": text}
+    return _("The price per kWh follows the market price of electricity; you see it before you start")
 
 
 _KINDS: dict[str, Callable[[ListedPrice, PriceList], str]] = {

@@ -7,8 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from billing.models import Cdr
-from billing.tariff_selection import driver_of, select_tariff
+from billing.tariff_selection import tariff_of_session
 from sessions.models import ChargingSession
 
 
@@ -37,12 +36,7 @@ class Why:
 
 def why_this_tariff(session: ChargingSession) -> Why:
     """As it was kept with the record that holds, or as it would be chosen while there is none."""
-    cdr = Cdr.objects.current().filter(session=session).only("evidence").first()
-    kept = cdr.evidence.get("selection") if cdr is not None else None
-    if kept is None:
-        found = select_tariff(session.evse_id, at=session.started_at, driver=driver_of(session))
-        kept = found.as_evidence()
-    return in_words(kept)
+    return in_words(tariff_of_session(session).evidence)
 
 
 def in_words(kept: Mapping[str, Any]) -> Why:

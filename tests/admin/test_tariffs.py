@@ -100,7 +100,7 @@ class TestTheEditor:
         [
             (
                 {"elements-0-start_time": "08:00", "elements-0-end_time": "08:00"},
-                "Price group 1 of the tariff:",
+                "Group of prices 1:",
             ),
             ({"elements-0-min_kwh": "10", "elements-0-max_kwh": "5"}, "The lowest energy is not below"),
             ({"elements-0-end_date": "2020-01-01"}, "The dates have passed"),
@@ -179,7 +179,7 @@ class TestThePage:
         words = page.content.decode()
         assert "A start fee is not allowed" in words
         assert "Article 5(4)" in words
-        assert "Price group 1 of the tariff, line 3" in words
+        assert "Group of prices 1, line 3" in words
         draft.refresh_from_db()
         assert (draft.published_at, TariffAssignment.objects.count()) == (None, 0)
 

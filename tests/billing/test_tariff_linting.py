@@ -26,7 +26,9 @@ def tariff(*elements: dict, **fields) -> dict:
 
 
 def found(ocpi: dict, facts: Facts = FACTS) -> list[tuple]:
-    return [(f.level.value, f.code, f.element, f.component) for f in lint(ocpi, facts=facts)]
+    """All that is found, but that energy is free at other hours."""
+    findings = [f for f in lint(ocpi, facts=facts) if f.code != "free_at_times"]
+    return [(f.level.value, f.code, f.element, f.component) for f in findings]
 
 
 def test_a_sound_tariff_has_nothing_to_say() -> None:
@@ -122,7 +124,7 @@ class TestReach:
         ocpi = tariff(element(), element(price(amount="2"), start_time="22:00", end_time="06:00"))
         assert found(ocpi) == [("error", "unreachable", 1, 0)]
         assert "group 1" in lint(ocpi, facts=FACTS)[0].message
-        assert lint(ocpi, facts=FACTS)[0].where == "Price group 2 of the tariff, line 1"
+        assert lint(ocpi, facts=FACTS)[0].where == "Group of prices 2, line 1"
 
     def test_another_kind_of_price_behind_it_is(self) -> None:
         assert found(tariff(element(), element(price("FLAT", "5")))) == []
@@ -158,6 +160,28 @@ class TestReach:
         reserved = element(price("TIME", "6"), reservation="RESERVATION")
         expired = element(price("TIME", "9"), reservation="RESERVATION_EXPIRES")
         assert found(tariff(element(price("TIME", "1")), reserved, expired)) == []
+
+
+@pytest.mark.parametrize(
+    ("elements", "is_free"),
+    [
+        ([element(price(), start_time="06:00", end_time="22:00")], True),
+        ([element(price(), day_of_week=["MONDAY"]), element(price("FLAT", "5"))], True),
+        ([element(price(), start_time="06:00", end_time="22:00"), element(price())], False),
+        (
+            [
+                element(price(), start_time="06:00", end_time="22:00"),
+                element(price(amount="2"), start_time="22:00", end_time="06:00"),
+            ],
+            False,
+        ),
+        ([element(price(), max_kwh=20)], False),  # whoever says so means it
+        ([element(price("TIME", "6"))], False),
+    ],
+)
+def test_hours_without_an_energy_price_are_pointed_out(elements: list, is_free: bool) -> None:
+    codes = [f.code for f in lint(tariff(*elements), facts=FACTS)]
+    assert codes == (["free_at_times"] if is_free else [])
 
 
 def test_a_time_zone_that_does_not_exist_is_refused() -> None:

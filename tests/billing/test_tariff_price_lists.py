@@ -83,6 +83,10 @@ def test_a_price_that_follows_the_market_is_that_of_the_moment(make_tariff: Make
     )  # fmt: skip
     assert words(tariff, at=NOON) == [f"SEK 2.00 {follows}"]
     assert price_list_of(tariff, at=NOON).varies
+    # on a printed sign no moment is meant
+    assert words(tariff) == [
+        "The price per kWh follows the market price of electricity; you see it before you start"
+    ]
 
 
 def test_a_discount_is_told_with_its_hours(make_tariff: MakeTariff) -> None:

@@ -228,6 +228,24 @@ class TestTheExplanation:
         assert cdr.evidence["selection"]["rule"] == "price_group"
         assert cdr.evidence["selection"]["groups"][0]["through"] == "id_token"
 
+    def test_a_correction_keeps_the_tariff_the_session_was_billed_by(
+        self, says: Says, make_tariff, group
+    ) -> None:
+        """The driver leaves the group, and the station tells only then that it was 12 kWh and not 11."""
+        staff = group()
+        staff.users.add(User.objects.get())
+        for_group(make_tariff, "Public", None)
+        theirs = for_group(make_tariff, "Staff", staff)
+        reply = says.start()
+        says.stop(reply.transaction_ref, meter_stop_wh=12_000)
+        session = ChargingSession.objects.get()
+        cdrs.rate_session(session.pk, now=LATER)
+        staff.users.clear()
+        ChargingSession.objects.update(energy_wh=12_000, meter_stop_wh=13_000)
+        again = cdrs.correct_session(session.pk, now=LATER)
+        assert again is not None
+        assert (again.tariff, again.price_group, again.energy_wh) == (theirs, staff, 12_000)
+
     def test_a_guests_session_is_priced_ad_hoc(self, says: Says, evse, operator, make_tariff) -> None:
         for_group(make_tariff, "Regular", None)
         ad_hoc = typed(for_group(make_tariff, "Ad hoc", None), "AD_HOC_PAYMENT")

@@ -130,7 +130,7 @@ class TestPublishing:
 
     def test_a_tariff_with_errors_is_refused_with_the_line(self, draft, by) -> None:
         TariffElement.objects.update(restrictions={"min_kwh": 10, "max_kwh": 5})
-        with pytest.raises(Refused, match="Price group 1 of the tariff: The lowest energy"):
+        with pytest.raises(Refused, match="Group of prices 1: The lowest energy"):
             publish(draft, starts_at=NOON, holdings=[Holding()], now=NOON, by=by)
         draft.refresh_from_db()
         assert (draft.published_at, TariffAssignment.objects.count()) == (None, 0)
