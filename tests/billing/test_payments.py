@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from django.core import mail
 from django.db import connection
+from django.utils import timezone
 
 from billing.events import PaymentFailed, PaymentRequiresAction, PaymentSucceeded
 from billing.invoicing.credits import credit_invoice
@@ -375,3 +376,47 @@ def at_once(workers: int, work: Callable) -> None:
     for thread in threads:
         thread.join(timeout=120)
     assert failures == []
+
+
+def test_a_page_that_was_paid_without_a_message_is_found_by_the_sweep(stripe_fake: Stripe, client) -> None:
+    receipt = receipt_for(card_account(stripe_fake))
+    stripe_fake.pay(client.post(f"/pay/{receipt.public_id}/")["Location"])
+    assert payment_sweep.follow(now=timezone.now(), most=10) == 0  # too early to doubt
+    assert payment_sweep.follow(now=timezone.now() + timezone.timedelta(hours=4), most=10) == 1
+    assert Payment.objects.get().state == State.SUCCEEDED
+    assert open_amount(receipt) == 0
+
+
+def test_a_page_that_nobody_paid_is_closed_by_the_sweep(stripe_fake: Stripe, client) -> None:
+    receipt = receipt_for(card_account(stripe_fake))
+    page = client.post(f"/pay/{receipt.public_id}/")["Location"]
+    stripe_api.expire_page(page.rsplit("/", 1)[1])
+    later = timezone.now() + timezone.timedelta(hours=4)
+    assert payment_sweep.follow(now=later, most=10) == 1
+    assert Payment.objects.get().state == State.CANCELLED
+    assert payment_sweep.follow(now=later, most=10) == 0
+
+
+def test_a_hold_that_nobody_captured_is_released_before_the_bank_does(stripe_fake: Stripe) -> None:
+    payment = held(stripe_fake)
+    assert payment_sweep.follow(now=timezone.now() + timezone.timedelta(days=5), most=10) == 0
+    assert payment_sweep.follow(now=timezone.now() + timezone.timedelta(days=7), most=10) == 1
+    payment.refresh_from_db()
+    assert payment.state == State.CANCELLED
+
+
+def test_a_stranger_to_the_link_finds_nothing_and_credit_notes_are_not_paid(
+    stripe_fake: Stripe, client
+) -> None:
+    payment = paid(stripe_fake)
+    note = credit_invoice(payment.invoice, reason="wrong", now=NOW, by=None)
+    assert client.get(f"/pay/{note.public_id}/").status_code == 404
+    assert client.get("/pay/00000000-0000-0000-0000-000000000000/").status_code == 404
+
+
+def test_while_payments_are_off_the_page_says_so_and_nothing_begins(client, settings) -> None:
+    settings.STRIPE_SECRET_KEY = ""
+    receipt = receipt_for(person_account(operator_that_issues(), collection="card"))
+    path = f"/pay/{receipt.public_id}/"
+    assert "Card payments are not available here" in client.get(path).content.decode()
+    assert client.post(path)["Location"] == path
