@@ -23,6 +23,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import audit
 from billing.invoicing import documents
+from billing.invoicing.references import VAT_FORMS, is_organisation_number, is_vat_number, vat_letters
 from billing.invoicing.settling import with_open_amount
 from billing.models import BillingAccount, Card, Invoice
 from billing.payments import saved_cards, stripe_api, wallets
@@ -44,13 +45,35 @@ class DetailsForm(forms.ModelForm):
         model = BillingAccount
         fields = ("name", "street", "postal_code", "city", "country", "email", "language", "reference")
 
+    def clean_country(self) -> str:
+        """Two letters."""
+        country = self.cleaned_data["country"].upper()
+        if not (len(country) == len("SE") and country.isascii() and country.isalpha()):
+            raise forms.ValidationError(_("Write the country as two letters, such as SE."))
+        return country
+
 
 class CompanyDetailsForm(DetailsForm):
-    """The same of a company."""
+    """The same of a company, with numbers whose form holds."""
 
     class Meta:
         model = BillingAccount
         fields = (*DetailsForm.Meta.fields, "registration_number", "vat_number")
+
+    def clean(self) -> dict[str, Any]:
+        """Numbers have the form of their country."""
+        data = super().clean() or {}
+        country, number = data.get("country", ""), data.get("registration_number")
+        if number and country == "SE" and not is_organisation_number(number):
+            self.add_error("registration_number", _("This is not a Swedish organisation number."))
+        vat_number = data.get("vat_number")
+        if (
+            vat_number
+            and vat_letters(country) in VAT_FORMS
+            and not is_vat_number(vat_number, country=country)
+        ):
+            self.add_error("vat_number", _("This does not have the form of the country's VAT numbers."))
+        return data
 
 
 @login_required

@@ -178,6 +178,20 @@ _NAVIGATION = [
                 "billing.view_journalentry",
             ),
             _page(_("Payments"), "credit_card", "admin:billing_payment_changelist", "billing.view_payment"),
+            _page(
+                _("Guests"),
+                "qr_code_2",
+                "admin:billing_guestcheckout_changelist",
+                "billing.view_guestcheckout",
+            ),
+            _page(_("Wallets"), "wallet", "admin:billing_wallet_changelist", "billing.view_wallet"),
+            _page(_("Subscription plans"), "loyalty", "admin:billing_plan_changelist", "billing.view_plan"),
+            _page(
+                _("Subscriptions"),
+                "card_membership",
+                "admin:billing_subscription_changelist",
+                "billing.view_subscription",
+            ),
             _page(_("Disputes"), "gavel", "admin:billing_dispute_changelist", "billing.view_dispute"),
             _page(
                 _("Reconciliation"),

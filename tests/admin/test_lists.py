@@ -32,6 +32,7 @@ from billing.models import (
 from sessions.models import SessionReview, StartRequest, UnmatchedStop
 from stations.models import BootRecord, StationCommand
 from tests.admin.payment_lists import FINANCE_LISTS, PAYMENT_LISTS
+from tests.admin.wallet_lists import WALLET_LISTS
 from tests.billing.invoice_builders import company_account
 from tests.factories import (
     ConnectionFactory,
@@ -248,6 +249,7 @@ LISTS = {
     "billing_export": add_export,
     "billing_exportschedule": add_export_schedule,
     **PAYMENT_LISTS,
+    **WALLET_LISTS,
 }
 
 
