@@ -22,10 +22,10 @@ class ExportForm(forms.ModelForm):
     """What to export, and of which days; the last day is in."""
 
     last_day = forms.DateField(
-        label=_("to"), help_text=_("the last day that is in"), widget=UnfoldAdminDateWidget
+        label=_("To"), help_text=_("the last day that is in"), widget=UnfoldAdminDateWidget
     )
     per = forms.ChoiceField(
-        label=_("vouchers"),
+        label=_("Vouchers"),
         required=False,
         choices=((sie.PER_DAY, _("one for each day and kind")), (sie.PER_ENTRY, _("one for each entry"))),
         help_text=_("for the accounting system (SIE) only"),
@@ -33,7 +33,7 @@ class ExportForm(forms.ModelForm):
     )
     currency = forms.RegexField(
         r"^[A-Z]{3}$",
-        label=_("currency"),
+        label=_("Currency"),
         required=False,
         help_text=_("for the accounting system (SIE) only, where the books have several"),
         widget=UnfoldAdminTextInputWidget,

@@ -13,6 +13,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
@@ -20,11 +21,13 @@ from unfold.decorators import display
 
 from accounts import audit
 from accounts.admin.base import NetworkAdmin, ReadOnlyAdmin, person
+from accounts.backends import organisations_allowing
+from accounts.models import Organisation
 from billing.admin.export_forms import ExportForm, ScheduleForm
 from billing.exports import asking, downloads, schedules
 from billing.exports.refusals import ExportRefused
 from billing.models import Export, ExportSchedule
-from chargeportal.templatetags.chargeportal_formats import local
+from chargeportal.templatetags.chargeportal_formats import icon, local
 
 State = Export.State
 _TONES = {
@@ -49,7 +52,12 @@ class ExportAdmin(ReadOnlyAdmin):
     date_hierarchy = "requested_at"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).annotate(times_taken=Count("downloads"))
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(times_taken=Count("downloads"))
+            .prefetch_related("downloads__user")
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(downloads.ADD)
@@ -67,6 +75,11 @@ class ExportAdmin(ReadOnlyAdmin):
             now=timezone.now(), parameters=form.chosen_parameters(),
         )  # fmt: skip
         obj.__dict__.update(asked.__dict__)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """The form; one button, which leads to the export's page."""
+        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, (extra_context or {}) | one_button)
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
@@ -94,7 +107,7 @@ class ExportAdmin(ReadOnlyAdmin):
         """The page of one export."""
         export = self._export(request, int(object_id) if object_id.isdecimal() else 0)
         context = self.admin_site.each_context(request) | self._context(request, export)
-        context |= {"title": str(export), "history": export.downloads.select_related("user")}
+        context |= {"title": str(export), "history": export.downloads.all()}
         return TemplateResponse(request, "admin/exports/page.html", context)
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -147,8 +160,8 @@ class ExportAdmin(ReadOnlyAdmin):
         """The kind, leading to the export's page, and whose books."""
         url = reverse("admin:billing_export_change", args=[export.pk])
         return format_html(
-            '<a class="cp-link" href="{}">{}</a><br><span class="cp-quiet">{}</span>',
-            url, export.get_kind_display(), export.operator,
+            '<div><a class="cp-link" href="{}">{}</a><br><span class="cp-quiet">{}</span></div>',
+            url, capfirst(export.get_kind_display()), export.operator,
         )  # fmt: skip
 
     @display(description=_("days"), ordering="period_start")
@@ -160,10 +173,11 @@ class ExportAdmin(ReadOnlyAdmin):
     @display(description=_("state"), ordering="state")
     def how_it_stands(self, export: Export) -> SafeString:
         """The state in a word, and why it failed."""
-        tone, _icon = _TONES[State(export.state)]
+        tone, name = _TONES[State(export.state)]
         return format_html(
-            '<span class="status status--{}">{}</span> <span class="cp-quiet">{}</span>',
-            tone, export.get_state_display(), export.error,
+            '<div><span class="status status--{}">{}<span>{}</span></span> '
+            '<span class="cp-quiet">{}</span></div>',
+            tone, icon(name), capfirst(export.get_state_display()), export.error,
         )  # fmt: skip
 
     @display(description=_("rows"), ordering="done_rows")
@@ -176,15 +190,27 @@ class ExportAdmin(ReadOnlyAdmin):
         """When, and by whom."""
         by = _now("schedule") if export.schedule_id else export.requested_by or "–"
         return format_html(
-            '<span class="cp-number">{}</span><br><span class="cp-quiet">{}</span>',
+            '<div><span class="cp-number">{}</span><br><span class="cp-quiet">{}</span></div>',
             local(export.requested_at),
             by,
         )
 
     @display(description=_("taken"), ordering="times_taken")
-    def taken(self, export: Any) -> str:
-        """How often it was downloaded or delivered."""
-        return f"{export.times_taken} ×"
+    def taken(self, export: Any) -> SafeString:
+        """How often it was downloaded or delivered, and by whom."""
+        people = {str(each.user or _now("schedule")) for each in export.downloads.all()}
+        return format_html(
+            '<div><span class="cp-number">{} ×</span><br><span class="cp-quiet">{}</span></div>',
+            export.times_taken, ", ".join(sorted(people)),
+        )  # fmt: skip
+
+
+def _operators_of(user: Any, permission: str) -> QuerySet[Organisation]:
+    """The operators in which the person has the permission."""
+    operators = Organisation.objects.filter(kind=Organisation.Kind.OPERATOR)
+    return (
+        operators if user.is_superuser else operators.filter(pk__in=organisations_allowing(user, permission))
+    )
 
 
 def percent(export: Export) -> int | None:
@@ -209,7 +235,7 @@ class ExportScheduleAdmin(NetworkAdmin):
         form = super().get_form(request, obj, change, **kwargs)
         operator = form.base_fields.get("operator")
         if operator is not None:
-            operator.queryset = operator.queryset.filter(kind="operator")
+            operator.queryset = _operators_of(request.user, "billing.add_exportschedule")
             operator.initial = operator.queryset.values_list("pk", flat=True).first()
         return form
 

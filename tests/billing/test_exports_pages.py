@@ -165,3 +165,16 @@ def test_a_schedule_by_mail_needs_an_address(operator, finance, browser) -> None
     answer = browser(finance).post(reverse("admin:billing_exportschedule_add"), data)
     assert "Say to which address the mail goes." in answer.content.decode()
     assert ExportSchedule.objects.count() == 0
+
+
+def test_who_keeps_one_operators_books_schedules_no_exports_of_another(operator, finance, browser) -> None:
+    elsewhere = MembershipFactory(
+        user=finance, organisation=OrganisationFactory(), role="operator"
+    ).organisation
+    data = {"operator": elsewhere.pk, "kind": "sie", "frequency": "daily", "delivery": "folder"}
+    assert browser(finance).post(reverse("admin:billing_exportschedule_add"), data).status_code == 200
+    assert browser(finance).post(
+        reverse("admin:billing_export_add"),
+        {"operator": elsewhere.pk, "kind": "sie", "period_start": "2026-11-01", "last_day": "2026-11-30"},
+    ).status_code == 200  # fmt: skip
+    assert (ExportSchedule.objects.count(), Export.objects.count()) == (0, 0)
