@@ -10,7 +10,7 @@ from billing import cdrs, dunning
 from billing.dunning import mails as dunning_mails
 from billing.exports import delivering, making, schedules
 from billing.invoicing import credits as credit_notes
-from billing.invoicing import runs, vat_numbers
+from billing.invoicing import documents, runs, vat_numbers
 from billing.models import BillingAccount, Invoice, InvoiceRun
 from billing.payments import (
     collecting,
@@ -427,3 +427,10 @@ def keep_subscriptions() -> None:
     subscriptions.open_months(today=today)
     subscriptions.mark_billed()
     subscriptions.recognise(today=today)
+
+
+@shared_task(queue="billing", acks_late=True)
+def render_documents(*, invoice_ids: list[int]) -> None:
+    """The documents lie in the storage; made again they have the same bytes."""
+    for invoice in documents.with_parts(Invoice.objects.filter(pk__in=invoice_ids)):
+        documents.store(invoice, timezone.now())

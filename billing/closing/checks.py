@@ -3,6 +3,7 @@
 A finding's figures are pairs that must be equal: what the rows say and what the books say.
 """
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -206,6 +207,15 @@ def rendered(month: BookMonth) -> Finding:
     total = issued.count()
     made = issued.filter(documents__kind="pdf").count()
     return Finding(total - made, bool(total), ((_("documents"), total), (_("as PDF"), made)))
+
+
+def without_file(operator_id: int, *, month: dt.date) -> list[int]:
+    """The month's documents that exist as rows and not as files yet."""
+    book_month = BookMonth.of(operator_id, month)
+    issued = Invoice.objects.filter(
+        operator=operator_id, invoice_date__gte=book_month.start, invoice_date__lt=book_month.end
+    )
+    return list(issued.exclude(documents__kind="pdf").order_by("pk").values_list("pk", flat=True))
 
 
 def exported(month: BookMonth) -> Finding:

@@ -21,10 +21,12 @@ from billing.ledger.periods import (
     unlock_month,
 )
 from billing.models import JournalEntry, LedgerPeriod
+from billing.tasks import render_documents
 from chargeportal.dashboards.finance_scope import address, frame, today
 from chargeportal.dashboards.finance_todo import page
 
 MOST_MONTHS = 24
+_RENDERED_TOGETHER = 25
 
 #: Where an item of the checklist is put right: (admin page, query).
 _PAGES = {
@@ -101,11 +103,22 @@ def _act(request: HttpRequest, context: dict[str, Any], month: dt.date) -> None:
             reason = request.POST.get("reason", "")
             unlock_month(operator_id, month=month, by=by, reason=reason, now=now)
             messages.success(request, _("The month is open again."))
+        elif "render" in request.POST:
+            count = _render(operator_id, month)
+            messages.success(request, _("%(n)d files are being made.") % {"n": count})
         elif key := request.POST.get("acknowledge"):
             note = request.POST.get("note", "")
             closing.acknowledge(operator_id, month=month, key=key, note=note, by=by, now=now)
     except (closing.CannotClose, CannotLock) as refused:
         messages.error(request, str(refused))
+
+
+def _render(operator_id: int, month: dt.date) -> int:
+    """A worker makes the files that are missing."""
+    missing = closing.without_file(operator_id, month=month)
+    for start in range(0, len(missing), _RENDERED_TOGETHER):
+        render_documents.delay_on_commit(invoice_ids=missing[start : start + _RENDERED_TOGETHER])
+    return len(missing)
 
 
 def _shown(item: closing.Item, operator: Any) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from billing.ledger import chart, periods
 from billing.ledger.posting import Event, Posting, post
-from billing.models import JournalEntry, LedgerAccount, LedgerPeriod
+from billing.models import DunningCase, DunningPolicy, JournalEntry, LedgerAccount, LedgerPeriod
+from tests.factories import MembershipFactory, OrganisationFactory
 
 pytestmark = pytest.mark.django_db
 Role = LedgerAccount.Role
@@ -40,8 +41,6 @@ class TestWhoSeesIt:
         assert client.get(reverse(f"dashboards:{page}")).status_code == status
 
     def test_another_operators_books_are_not_shown(self, operator, colleague, browser):
-        from tests.factories import MembershipFactory, OrganisationFactory
-
         elsewhere = OrganisationFactory(name="Elsewhere")
         stranger = MembershipFactory(organisation=elsewhere, role="finance").user
         entry = sell(operator)
@@ -213,3 +212,87 @@ def test_locked_months_are_shown_as_closed(operator, colleague, browser):
     assert "Closed" in client.get(reverse("dashboards:finance_months")).content.decode()
     page = client.get(reverse("dashboards:finance_month", args=[f"{last_month():%Y-%m}"]))
     assert "Open the month again" in page.content.decode()
+
+
+class TestDunningPages:
+    @pytest.fixture
+    def case(self, operator):
+        from tests.admin.test_lists import add_dunning_case
+
+        add_dunning_case(operator, None)
+        return DunningCase.objects.get()
+
+    def decide(self, client, case, decision, note="they have complained"):
+        return client.post(
+            reverse("admin:billing_dunningcase_change", args=[case.pk]),
+            {"decision": decision, "note": note, "acts-TOTAL_FORMS": 0, "acts-INITIAL_FORMS": 0},
+        )
+
+    def test_finance_pauses_resumes_and_closes_a_case_with_a_note(self, case, colleague, browser):
+        client = browser(colleague("finance"))
+        for decision, state in (("pause", "paused"), ("resume", "open"), ("close", "closed")):
+            self.decide(client, case, decision)
+            case.refresh_from_db()
+            assert case.state == state
+        assert case.acts.count() == 3
+
+    def test_without_a_note_nothing_is_decided(self, case, colleague, browser):
+        self.decide(browser(colleague("finance")), case, "close", note="")
+        case.refresh_from_db()
+        assert (case.state, case.acts.count()) == ("open", 0)
+
+    @pytest.mark.parametrize("role", ["operator", "support"])
+    def test_others_read_it_and_decide_nothing(self, role, case, colleague, browser):
+        client = browser(colleague(role))
+        assert client.get(reverse("admin:billing_dunningcase_change", args=[case.pk])).status_code == 200
+        self.decide(client, case, "close")
+        case.refresh_from_db()
+        assert case.state == "open"
+
+    def test_a_stranger_neither_reads_nor_decides(self, case, browser):
+        stranger = MembershipFactory(organisation=OrganisationFactory(), role="finance").user
+        client = browser(stranger)
+        assert client.get(reverse("admin:billing_dunningcase_change", args=[case.pk])).status_code == 302
+        self.decide(client, case, "close")
+        case.refresh_from_db()
+        assert case.state == "open"
+
+    def test_the_days_of_retries_are_written_with_commas(self, operator, colleague, browser):
+        client, address = browser(colleague("finance")), reverse("admin:billing_dunningpolicy_add")
+        policy = {
+            "operator": operator.pk, "is_active": "on", "retry_days": "2, 9", "reminder_days": 5,
+            "second_reminder_days": "", "reminder_fee": "60", "block_days": 20, "collection_days": 35,
+        }  # fmt: skip
+        refused = client.post(address, {**policy, "retry_days": "soon"})
+        assert "retry_days" in refused.context["adminform"].form.errors
+        client.post(address, policy)
+        assert DunningPolicy.objects.get().retry_days == [2, 9]
+
+
+class TestClosingOnThePage:
+    def test_finance_acknowledges_closes_and_opens_again(self, operator, colleague, browser):
+        sell(operator, date=last_month())
+        client = browser(colleague("finance"))
+        page = reverse("dashboards:finance_month", args=[f"{last_month():%Y-%m}"])
+        refused = client.post(page, {"close": "1"}, follow=True).content.decode()
+        assert "Still open" in refused
+        client.post(page, {"acknowledge": "exported", "note": "by hand"})
+        text = client.post(page, {"close": "1"}, follow=True).content.decode()
+        # the sale was posted without a record behind it, and the checklist says so
+        assert "Unbilled charging agrees with the books" in text
+        assert not LedgerPeriod.objects.filter(locked_at__isnull=False).exists()
+
+    def test_an_empty_month_closes_and_opens_again_with_a_reason(self, operator, colleague, browser):
+        client = browser(colleague("finance"))
+        page = reverse("dashboards:finance_month", args=[f"{last_month():%Y-%m}"])
+        client.post(page, {"acknowledge": "exported", "note": "nothing there"})
+        client.post(page, {"close": "1"})
+        assert periods.is_locked(operator.pk, month=last_month())
+        client.post(page, {"open": "1", "reason": ""})
+        assert periods.is_locked(operator.pk, month=last_month())
+        client.post(page, {"open": "1", "reason": "an invoice was forgotten"})
+        assert not periods.is_locked(operator.pk, month=last_month())
+
+    def test_a_month_that_is_no_month_is_not_found(self, colleague, browser):
+        client = browser(colleague("finance"))
+        assert client.get(reverse("dashboards:finance_month", args=["2026-13"])).status_code == 404
