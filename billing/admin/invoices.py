@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -17,80 +17,20 @@ from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import action, display
 
 from accounts import access
-from accounts.admin.base import NetworkInline, ReadOnlyAdmin
+from accounts.admin.base import ReadOnlyAdmin
 from billing.admin import invoice_acts
+from billing.admin.invoice_parts import LineInline, StateFilter
 from billing.invoicing import documents
 from billing.invoicing.books import day_of
 from billing.invoicing.settling import open_amount, with_open_amount
 from billing.invoicing.ubl import NotAnInvoice
-from billing.models import Invoice, InvoiceDocument, InvoiceLine, InvoiceSettlement
+from billing.models import Invoice, InvoiceDocument, VatNumberCheck
 from chargeportal.templatetags.chargeportal_formats import local, money
 
 _NUMBER = re.compile(r"(?P<code>[A-Z]{1,2}(?:-\d+)?)-(?P<number>\d+)")
 _MAY = "billing.add_invoice"
 _FACTS = ("document", "shown_kind", "customer", "invoice_date", "due_date", "ocr", "credited", "reason")
-_AMOUNTS = ("net", "vat", "rounded", "to_pay", "left", "is_reverse_charge", "vat_check")
-
-
-class StateFilter(admin.SimpleListFilter):
-    """Whether there is something to pay, and since when."""
-
-    title = _("state")
-    parameter_name = "payment"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            ("open", _("to pay")),
-            ("overdue", _("overdue")),
-            ("back", _("to pay back")),
-            ("paid", _("settled")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        today = day_of(timezone.now())
-        wanted = {
-            "open": Q(open_amount__gt=0),
-            "overdue": Q(open_amount__gt=0, due_date__lt=today),
-            "back": Q(open_amount__lt=0),
-            "paid": Q(open_amount=0),
-        }.get(self.value() or "")
-        return queryset if wanted is None else queryset.filter(wanted)
-
-
-class LineInline(NetworkInline):
-    """The lines."""
-
-    model = InvoiceLine
-    fields = (
-        "position",
-        "description",
-        "cost_centre",
-        "quantity",
-        "unit",
-        "unit_price_net",
-        "vat_rate",
-        "net",
-        "gross",
-    )
-    readonly_fields = fields
-    can_delete = False
-    ordering = ("position",)
-    per_page = 50
-
-    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-
-class SettlementInline(NetworkInline):
-    """What has lessened the amount to pay."""
-
-    model = InvoiceSettlement
-    fields = ("settled_at", "kind", "amount", "reference")
-    readonly_fields = fields
-    can_delete = False
-
-    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
+_AMOUNTS = ("net", "vat", "rounded", "to_pay", "left", "vat_evidence")
 
 
 @admin.register(Invoice)
@@ -104,7 +44,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
     search_fields = ("ocr", "account__name", "account__number", "buyer__name")
     search_help_text = _("Number (F-1001), payment reference, customer, customer number")
     date_hierarchy = "invoice_date"
-    inlines = (LineInline, SettlementInline)
+    inlines = (LineInline,)
     actions_detail = ("credit", "bank_payment", "download_pdf", "download_ubl")
     actions_list = ("bank_payments",)
     fieldsets = (
@@ -190,10 +130,19 @@ class InvoiceAdmin(ReadOnlyAdmin):
     def timeline(self, invoice: Invoice) -> SafeString:
         """Everything about the document, oldest first."""
         rows = [(local(at), what) for at, what in invoice_acts.story(invoice)]
+        cells = '<tr><td class="cp-number">{}</td><td>{}</td></tr>'
         return format_html(
-            '<ol class="cp-story">{}</ol>',
-            format_html_join("", '<li><span class="cp-number">{}</span> {}</li>', rows),
+            '<table class="cp-table"><tbody>{}</tbody></table>', format_html_join("", cells, rows)
         )
+
+    @display(description=_("reverse charge"))
+    def vat_evidence(self, invoice: Invoice) -> str:
+        """What the register of VAT numbers answered, where the buyer accounts for the VAT."""
+        check = invoice.vat_check
+        if not invoice.is_reverse_charge or not check:
+            return "–"
+        words = dict(VatNumberCheck.Result.choices)
+        return f"{check['number']} {check['name']}: {words.get(check['result'])}, {check['checked_at'][:10]}"
 
     def has_credit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Finance credits what its operator issued."""
