@@ -83,7 +83,7 @@ class PriceGroupAdmin(NetworkAdmin):
     def members(self, group: PriceGroup) -> str:
         """How many people and organisations were put into it."""
         counts = {"people": getattr(group, "people", 0), "companies": getattr(group, "companies", 0)}
-        return _("%(people)d people, %(companies)d organisations") % counts
+        return _("people: %(people)d, organisations: %(companies)d") % counts
 
     @display(description=_("tariffs now"))
     def tariffs(self, group: PriceGroup) -> str:
