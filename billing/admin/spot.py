@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 
 from accounts import audit
 from accounts.admin.base import ReadOnlyAdmin, person
-from billing.models import SpotPrice
+from billing.models import BiddingArea, SpotPrice
 from billing.spot.chart import charts
 from billing.spot.importing import Outcome, store, wanted
 from billing.spot.reading import Unreadable, read_csv, read_json
@@ -29,11 +29,11 @@ class ImportForm(forms.Form):
     """A file of prices, and the bidding area where the file names none."""
 
     file = forms.FileField(label=_("CSV or JSON file"))
-    area = forms.CharField(
+    area = forms.ChoiceField(
         label=_("Bidding area"),
         required=False,
-        max_length=10,
-        help_text=_("where the file names none, as SE3"),
+        choices=[("", _("as the file says")), *BiddingArea.choices],
+        help_text=_("of rows that name none"),
     )
 
     def clean_file(self) -> Any:
@@ -91,7 +91,7 @@ class SpotPriceAdmin(ReadOnlyAdmin):
 
 
 def _imported(request: HttpRequest, form: ImportForm) -> Outcome | None:
-    file, area = form.cleaned_data["file"], form.cleaned_data["area"].strip().upper()
+    file, area = form.cleaned_data["file"], form.cleaned_data["area"]
     read = read_json if file.name.lower().endswith(".json") else read_csv
     try:
         reading = read(file.read().decode("utf-8-sig"), wanted=wanted(area=area))

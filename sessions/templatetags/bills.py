@@ -40,7 +40,20 @@ def dimension_name(line: PricedLine) -> str:
         "MAX_PRICE": _("Down to the highest price"),
         "DAY_CAP": _("Down to the day's highest price"),
     }
-    return names.get(line.dimension.upper(), line.dimension)
+    name = names.get(line.dimension.upper(), line.dimension)
+    own = line.trace[0].get("name") if line.trace and line.dimension == "OFF_PEAK_DISCOUNT" else ""
+    return f"{name}: {own}" if own else name
+
+
+@register.filter
+def notes(line: PricedLine) -> list[str]:
+    """What else a driver wants to know about the line: the minutes that were free."""
+    return [
+        _("The first %(time)s plugged in without charging are free")
+        % {"time": format_duration(Decimal(str(step["s"])))}
+        for step in line.trace
+        if step.get("code") == "free_idle_time"
+    ]
 
 
 @register.filter

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from chargeportal.dashboards.price_words import explain
 from sessions.ports import Price, PricedLine
-from sessions.templatetags.bills import calculation, dimension_name
+from sessions.templatetags.bills import calculation, dimension_name, notes
 from tests.factories import SessionFactory
 
 PRICE = {"price": "-2.5", "currency": "SEK", "tax_included": "YES"}
@@ -81,15 +81,15 @@ def test_a_discount_is_named_as_the_tariff_names_it() -> None:
     amount = line(
         "OFF_PEAK_DISCOUNT", {"code": "off_peak_discount", "name": "Night", "per_kwh": "0.5", **PRICE}
     )
-    assert dimension_name(percent) == "Discount"
+    assert dimension_name(percent) == "Discount: Night"
     assert explain(percent) == ["Night: 20% off the price of energy"]
     assert explain(amount) == ["Night: SEK\u00a00.50 off each kWh"]
 
 
 def test_free_minutes_and_the_market_are_told_in_a_sentence() -> None:
-    assert explain(line("PARKING_TIME", {"code": "free_idle_time", "s": "900"})) == [
-        "The first 15\u00a0min plugged in without charging are free"
-    ]
+    parked = line("PARKING_TIME", {"code": "free_idle_time", "s": "900"})
+    words = ["The first 15\u00a0min plugged in without charging are free"]
+    assert explain(parked) == notes(parked) == words
     (sentence,) = explain(line("ENERGY", MARKET))
     assert sentence == (
         "Energy follows the day-ahead price of SE3 plus 10 % and SEK\u00a00.30 per kWh without VAT; "
