@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Q
@@ -35,7 +36,7 @@ def low_account_ids(*, most: int) -> list[int]:
 
 def pay_open(*, now: dt.datetime, most: int) -> Decimal:
     """Documents of accounts that pay from a wallet are paid as far as it goes; returns how much."""
-    documents = with_open_amount(
+    documents: Any = with_open_amount(
         Invoice.objects.filter(
             account__collection=BillingAccount.Collection.WALLET,
             account__wallet__balance__gt=0,
@@ -43,9 +44,9 @@ def pay_open(*, now: dt.datetime, most: int) -> Decimal:
             issued_at__gt=now - _SINCE,
         )
     )
-    listed = documents.select_related("account", "series").order_by("invoice_date", "pk")
-    unpaid = [document for document in listed if document.open_amount > 0]
-    return sum((pay_from_wallet(document, now) for document in unpaid[:most]), Decimal(0))
+    unpaid = documents.filter(open_amount__gt=0).select_related("account", "series")
+    listed = unpaid.order_by("invoice_date", "pk")[:most]
+    return sum((pay_from_wallet(document, now) for document in listed), Decimal(0))
 
 
 def stop_empty(*, now: dt.datetime) -> int:

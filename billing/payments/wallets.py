@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -237,8 +238,8 @@ def _open_documents(account: BillingAccount) -> list[Invoice]:
     documents = Invoice.objects.filter(account=account, kind__in=_PAID_BY_WALLET).select_related(
         "series", "account"
     )
-    listed = with_open_amount(documents).order_by("invoice_date", "pk")
-    return [document for document in listed if document.open_amount > 0]
+    listed: Any = with_open_amount(documents)
+    return list(listed.filter(open_amount__gt=0).order_by("invoice_date", "pk"))
 
 
 def _enter(

@@ -96,7 +96,7 @@ def account_page(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if request.GET.get("page"):
         return _back_from_card_page(request, account, request.GET["page"])
     listed = documents_of(account)
-    payable = [document for document in listed.filter(kind__in=_PAYABLE) if document.open_amount > 0]
+    payable = list(listed.filter(kind__in=_PAYABLE, open_amount__gt=0))
     page = {
         **page_of(account),
         "open_documents": payable,
