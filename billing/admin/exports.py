@@ -17,6 +17,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 
 from accounts import audit
@@ -46,7 +47,7 @@ class ExportAdmin(ReadOnlyAdmin):
     form = ExportForm
     add_form_template = "admin/exports/add.html"
     list_display = ("what", "days", "how_it_stands", "row_count", "asked", "taken")
-    list_filter = ("kind", "state")
+    list_filter = ("kind", "state", ("operator", RelatedDropdownFilter))
     list_select_related = ("operator", "requested_by", "schedule")
     search_fields = ("file_name", "requested_by__email", "sha256")
     date_hierarchy = "requested_at"
@@ -157,12 +158,9 @@ class ExportAdmin(ReadOnlyAdmin):
 
     @display(description=_("what"), ordering="kind")
     def what(self, export: Export) -> SafeString:
-        """The kind, leading to the export's page, and whose books."""
+        """The kind, leading to the export's page."""
         url = reverse("admin:billing_export_change", args=[export.pk])
-        return format_html(
-            '<div><a class="cp-link" href="{}">{}</a><br><span class="cp-quiet">{}</span></div>',
-            url, capfirst(export.get_kind_display()), export.operator,
-        )  # fmt: skip
+        return format_html('<a class="cp-link" href="{}">{}</a>', url, capfirst(export.get_kind_display()))
 
     @display(description=_("days"), ordering="period_start")
     def days(self, export: Export) -> SafeString:
