@@ -1,4 +1,15 @@
-"""What guests and drivers are asked to pay with, and how much in advance."""
+"""What guests and drivers are asked to pay with, and how much in advance.
+
+| variable | meaning | default |
+|---|---|---|
+| `GUEST_HOLD_AMOUNT` | reserved on a guest's card, by currency: `SEK:500,EUR:50` | 500 kr, 50 €, … |
+| `GUEST_CHECKOUTS_PER_ADDRESS` | guest payment pages an address may open in ten minutes | 10 |
+| `WALLET_NEEDED_TO_START` | what must be in a wallet to start | 20 |
+| `WALLET_STOPS_AT_ZERO` | charging stops when it has used up the wallet | on |
+| `WALLET_MOST` | what a wallet holds at most | 10000 |
+| `REQUIRE_WAY_TO_PAY` | chargers refuse drivers without account or card | off |
+| `INVOICES_FOR_EVERYBODY` | private drivers may choose a monthly invoice | off |
+"""
 
 from decimal import Decimal
 

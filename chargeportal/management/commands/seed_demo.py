@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Organisation
-from chargeportal.demo import billing, history, network, people, spot
+from chargeportal.demo import billing, history, network, people, plans, spot
 
 
 class Command(BaseCommand):
@@ -28,6 +28,7 @@ class Command(BaseCommand):
             spot.seed_spot_prices(now=now)
             spot.seed_dynamic_tariff(operator, since=now - dt.timedelta(days=120))
             billing.seed_customers(operator)
+            plans.seed_plans(operator)
             billing.seed_past_months(now=now)
             history.seed_history(now=now)
             billing.seed_invoices(operator, now=now)
