@@ -30,11 +30,15 @@ class _Holding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Covered:
-    """Where public ad-hoc tariffs of the operator hold."""
+    """Where other public tariffs of the operator hold."""
 
     evse_ids: frozenset[int]
     location_ids: frozenset[int]
     everywhere: bool
+
+    def reaches(self, evse: Evse) -> bool:
+        """Whether one of them holds at the outlet as such or at its location."""
+        return evse.pk in self.evse_ids or evse.station.location_id in self.location_ids
 
 
 def check(tariff: Tariff, *, holdings: Iterable[_Holding], at: dt.datetime) -> list[Finding]:
@@ -49,15 +53,18 @@ def check(tariff: Tariff, *, holdings: Iterable[_Holding], at: dt.datetime) -> l
 
 
 def _places(tariff: Tariff, holdings: Sequence[_Holding], *, at: dt.datetime) -> Iterable[Place]:
-    """Each outlet where the tariff would hold: one query for them, one for the ad-hoc tariffs beside it."""
+    """Each outlet where the tariff would hold: one query for them, one for the tariffs beside it."""
     if not holdings:
         return
-    covered = _covered(tariff, at=at)
+    others = _others(tariff, at=at)
+    ad_hoc = _covered([row for row in others if row[2] == Tariff.Type.AD_HOC_PAYMENT])
+    # a guest pays an ad-hoc tariff even where another public one is nearer
+    nearer = ad_hoc if tariff.type == Tariff.Type.AD_HOC_PAYMENT else _covered(others)
     evses = Evse.objects.filter(station__location__operator=tariff.operator_id).select_related(
         "station__location"
     )
     for evse in evses.order_by("station__location__name", "station__identity", "number"):
-        here = [holding for holding in holdings if _holds(holding, evse, covered)]
+        here = [holding for holding in holdings if _holds(holding, evse, nearer)]
         if not here:
             continue
         location = evse.station.location
@@ -66,34 +73,35 @@ def _places(tariff: Tariff, holdings: Sequence[_Holding], *, at: dt.datetime) ->
             time_zone=location.time_zone if location else settings.TIME_ZONE,
             max_power_kw=None if evse.max_power_kw is None else Decimal(evse.max_power_kw),
             is_public=any(holding.price_group_id is None for holding in here),
-            has_other_ad_hoc=covered.everywhere or _is_covered(evse, covered),
+            has_other_ad_hoc=ad_hoc.everywhere or ad_hoc.reaches(evse),
         )
 
 
-def _holds(holding: _Holding, evse: Evse, covered: _Covered) -> bool:
-    """Whether it would hold at the outlet; "everywhere else" ends where another ad-hoc tariff is nearer."""
+def _holds(holding: _Holding, evse: Evse, nearer: _Covered) -> bool:
+    """Whether it would hold at the outlet, and is not hidden there by a tariff that is nearer."""
     if holding.evse_id is not None:
         return holding.evse_id == evse.pk
     if holding.location_id is not None:
-        return holding.location_id == evse.station.location_id and evse.pk not in covered.evse_ids
-    return holding.price_group_id is not None or not _is_covered(evse, covered)
+        is_here = holding.location_id == evse.station.location_id
+        return is_here and (holding.price_group_id is not None or evse.pk not in nearer.evse_ids)
+    return holding.price_group_id is not None or not nearer.reaches(evse)
 
 
-def _is_covered(evse: Evse, covered: _Covered) -> bool:
-    return evse.pk in covered.evse_ids or evse.station.location_id in covered.location_ids
+def _covered(rows: Iterable[tuple[int | None, int | None, str]]) -> _Covered:
+    places = [(evse_id, location_id) for evse_id, location_id, _type in rows]
+    return _Covered(
+        evse_ids=frozenset(evse_id for evse_id, _location in places if evse_id is not None),
+        location_ids=frozenset(location_id for _evse, location_id in places if location_id is not None),
+        everywhere=(None, None) in places,
+    )
 
 
-def _covered(tariff: Tariff, *, at: dt.datetime) -> _Covered:
-    ad_hoc = TariffAssignment.objects.filter(
+def _others(tariff: Tariff, *, at: dt.datetime) -> list[tuple[int | None, int | None, str]]:
+    """Outlet, location and type of the operator's other public tariffs."""
+    rows = TariffAssignment.objects.filter(
         Q(valid_until=None) | Q(valid_until__gt=at),
         valid_from__lte=at,
         price_group=None,
         tariff__operator=tariff.operator_id,
-        tariff__type=Tariff.Type.AD_HOC_PAYMENT,
     ).exclude(tariff__in=[pk for pk in (tariff.pk, tariff.replaces_id) if pk is not None])
-    rows: list[tuple[int | None, int | None]] = list(ad_hoc.values_list("evse_id", "location_id"))
-    return _Covered(
-        evse_ids=frozenset(evse_id for evse_id, _location in rows if evse_id is not None),
-        location_ids=frozenset(location_id for _evse, location_id in rows if location_id is not None),
-        everywhere=(None, None) in rows,
-    )
+    return list(rows.values_list("evse_id", "location_id", "tariff__type"))

@@ -19,6 +19,7 @@ from billing.models import (
     TariffElement,
 )
 from billing.tariff_selection import tariff_for
+from billing.tariffs.checking import check
 from billing.tariffs.publishing import (
     Holding,
     NotAllowed,
@@ -152,6 +153,17 @@ class TestPublishing:
         publish(
             draft, starts_at=NOON, holdings=[Holding(location_id=evse.station.location_id)], now=NOON, by=by
         )
+
+    def test_no_warning_for_fast_outlets_that_have_a_price_of_their_own(
+        self, draft, make_tariff, evse
+    ) -> None:
+        PriceComponent.objects.create(element=draft.elements.get(), type="FLAT", price=Decimal(5))
+        Evse.objects.update(max_power_kw=150)
+        wanted = [Holding(location_id=evse.station.location_id)]
+        (finding,) = check(draft, holdings=wanted, at=NOON)
+        assert (finding.level, finding.code) == ("warning", "afir_flat")
+        make_tariff("Fast", ENERGY="7", place={"evse": evse})
+        assert check(draft, holdings=wanted, at=NOON) == []
 
     def test_a_published_tariff_is_not_put_at_a_fast_outlet_it_may_not_hold_at(self, draft, evse, by) -> None:
         PriceComponent.objects.create(element=draft.elements.get(), type="FLAT", price=Decimal(5))
