@@ -92,9 +92,12 @@ def price_list_of(tariff: Tariff, *, at: dt.datetime | None = None) -> PriceList
     A price that follows the market is that of ``at``, the fallback when no time is given.
     """
     elements = list(tariff.elements.all())
-    listed = sorted(_listed(tariff, elements, at=at), key=lambda each: legal_order(each.kind))
+    # of one kind the price that always holds comes first, then the exceptions
+    listed = sorted(
+        _listed(tariff, elements, at=at), key=lambda each: (legal_order(each.kind), bool(each.when))
+    )
     in_session = [each for each in listed if not each.for_reservation]
-    price = {each.kind: each.price for each in in_session}
+    price = {each.kind: each.price for each in reversed(in_session)}
     kind = PriceComponent.Type
     return PriceList(
         tariff_id=tariff.pk,

@@ -59,9 +59,10 @@ def test_when_a_price_holds_stands_beside_it(make_tariff: MakeTariff) -> None:
     )
     PriceComponent.objects.create(element=night, type="ENERGY", price=Decimal("2.95"))
     assert words(Tariff.objects.get()) == [
-        "SEK 2.95 per kWh (22:00–06:00, weekends, after the first 20 kWh)",
         "SEK 4.95 per kWh",
+        "SEK 2.95 per kWh (22:00–06:00, weekends, after the first 20 kWh)",
     ]
+    assert price_list_of(Tariff.objects.get()).per_kwh == Decimal("4.95")
 
 
 def test_prices_without_vat_are_shown_with_it(make_tariff: MakeTariff) -> None:
