@@ -201,16 +201,21 @@ def _checks(
     country = monthly.seller_country(run.operator_id)
     abroad = [item for item in items if tax.may_reverse(item.account, seller_country=country)]
     checks: dict[int, VatNumberCheck] = {}
-    waiting = set()
+    waiting: set[int] = set()
+    away = ""
     for item in abroad:
-        try:
-            check = vat_numbers.checked(item.account, seller_country=country, now=now)
-        except vat_numbers.RegisterAway as away:
+        check = vat_numbers.known(item.account, now=now)
+        try:  # a register that does not answer is not asked about the rest of the batch
+            check = check or (
+                None if away else vat_numbers.checked(item.account, seller_country=country, now=now)
+            )
+        except vat_numbers.RegisterAway as silence:
+            away = str(silence)
+        if check is None:
             waiting.add(item.pk)
-            InvoiceRunItem.objects.filter(pk=item.pk).update(error=str(away)[:300])
-            continue
-        if check is not None:
+        else:
             checks[item.account_id] = check
+    InvoiceRunItem.objects.filter(pk__in=waiting).update(error=away[:300])
     return checks, [item.pk for item in items if item.pk not in waiting]
 
 

@@ -14,6 +14,8 @@ from billing.invoicing.references import is_vat_number, plain_vat_number
 from billing.models import BillingAccount, VatNumberCheck
 
 Result = VatNumberCheck.Result
+#: How long a register that did not answer is not asked again about the same number.
+_PEACE = dt.timedelta(minutes=5)
 
 
 class RegisterAway(RuntimeError):
@@ -47,23 +49,38 @@ def check(account: BillingAccount, *, now: dt.datetime) -> VatNumberCheck:
 def checked(account: BillingAccount, *, seller_country: str, now: dt.datetime) -> VatNumberCheck | None:
     """An answer young enough to invoice by, asked for now where there is none; None where none is needed.
 
-    Raises RegisterAway when the register does not answer.
+    Raises RegisterAway when the register does not answer, or did not some minutes ago.
     """
     if not tax.may_reverse(account, seller_country=seller_country):
         return None
-    latest = tax.latest_checks([account.pk]).get(account.pk)
-    if latest is not None and _is_young(latest, account, now):
+    latest = known(account, now=now)
+    if latest is not None:
         return latest
-    answer = check(account, now=now)
-    if answer.result == Result.UNAVAILABLE:
-        raise RegisterAway(f"The register of VAT numbers has not answered for {answer.number}")
+    answer = None if _was_away(account, now) else check(account, now=now)
+    if answer is None or answer.result == Result.UNAVAILABLE:
+        number = plain_vat_number(account.vat_number)
+        raise RegisterAway(f"The register of VAT numbers has not answered about {number}")
     return answer
+
+
+def known(account: BillingAccount, *, now: dt.datetime) -> VatNumberCheck | None:
+    """The register's latest answer about the account's number, if it is young enough to invoice by."""
+    latest = tax.latest_checks([account.pk]).get(account.pk)
+    return latest if latest is not None and _is_young(latest, account, now) else None
 
 
 def unanswered(*, most: int) -> list[int]:
     """Accounts about which the register was asked last without an answer."""
     latest = VatNumberCheck.objects.order_by("account_id", "-checked_at", "-pk").distinct("account_id")
     return [each.account_id for each in latest if each.result == Result.UNAVAILABLE][:most]
+
+
+def _was_away(account: BillingAccount, now: dt.datetime) -> bool:
+    """Whether the register was asked just now and did not answer: it is left in peace for a while."""
+    return (
+        bool(settings.VAT_CHECK_URL)
+        and account.vat_checks.filter(result=Result.UNAVAILABLE, checked_at__gt=now - _PEACE).exists()
+    )
 
 
 def _is_young(latest: VatNumberCheck, account: BillingAccount, now: dt.datetime) -> bool:

@@ -104,8 +104,11 @@ def test_nothing_is_issued_while_the_register_is_away(register: type[Register]) 
     with pytest.raises(vat_numbers.RegisterAway):
         issue_receipt(cdr, now=NOW)
     assert (account.invoices.count(), vat_numbers.unanswered(most=5)) == (0, [account.pk])
+    with pytest.raises(vat_numbers.RegisterAway):
+        issue_receipt(cdr, now=NOW + dt.timedelta(minutes=1))
+    assert len(register.asked) == 1
     register.is_away = False
-    receipt = issue_receipt(cdr, now=NOW + dt.timedelta(minutes=1))
+    receipt = issue_receipt(cdr, now=NOW + dt.timedelta(minutes=5))
     assert receipt is not None
     assert (receipt.is_reverse_charge, vat_numbers.unanswered(most=5)) == (True, [])
 

@@ -180,6 +180,22 @@ def test_sessions_in_another_currency_wait_and_the_run_says_so() -> None:
     )  # fmt: skip
 
 
+def test_an_account_whose_vat_number_cannot_be_checked_waits_and_the_others_go_on(settings) -> None:
+    settings.VAT_CHECK_URL = "http://127.0.0.1:9/nobody-answers"
+    operator = operator_that_issues()
+    for country, number in (("SE", ""), ("DE", "DE123456789")):
+        cdr_of(company_account(operator, country=country, vat_number=number))
+    run = started(operator)
+    (item_ids,) = runs.pending_batches(run)
+    assert runs.issue_items(run.pk, item_ids=item_ids, now=NOW) == 1
+    waiting = run.items.get(state=State.PENDING)
+    assert (waiting.account.country, "has not answered" in waiting.error) == ("DE", True)
+    assert not runs.finish(run, now=NOW)
+    settings.VAT_CHECK_URL, settings.VAT_CHECK_ACCEPTS_FORM = "", True
+    finished(run)
+    assert [invoice.is_reverse_charge for invoice in run.invoices.order_by("number")] == [False, True]
+
+
 def test_the_number_of_queries_does_not_grow_with_the_accounts(django_assert_max_num_queries) -> None:
     operator = operator_that_issues()
     place = place_of(operator)
