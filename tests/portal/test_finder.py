@@ -123,4 +123,4 @@ def test_queries_do_not_grow_with_the_number_of_places(count, make_place, driver
 
 
 #: session, user, roles as operator and as host, places, outlets (2), connected, statuses, prices (2)
-QUERIES = 11
+QUERIES = 12

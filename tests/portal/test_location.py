@@ -131,7 +131,7 @@ def test_queries_do_not_grow_with_the_number_of_outlets(
     for number in range(3, count + 3):
         Evse.objects.create(station=place.station, number=number)
     # The session, the user, two kinds of roles, the location, two for outlets, then what each adds once
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         page_of(place, driver_client)
 
 
