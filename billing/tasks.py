@@ -21,6 +21,7 @@ from billing.payments import (
     payment_sweep,
     reconciling,
     refunds,
+    subscription_sweep,
     subscriptions,
     wallet_sweep,
     wallets,
@@ -427,6 +428,14 @@ def keep_subscriptions() -> None:
     subscriptions.open_months(today=today)
     subscriptions.mark_billed()
     subscriptions.recognise(today=today)
+    for invoice_id in subscription_sweep.uncollected_ids(now=timezone.now(), most=SWEEP_AT_MOST):
+        collect_fee.delay(invoice_id=invoice_id)
+
+
+@shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=5, max_retries=5)
+def collect_fee(*, invoice_id: int) -> None:
+    """The card of an account that pays by card has been asked for an invoice with a fee, once."""
+    subscription_sweep.collect(invoice_id, now=timezone.now())
 
 
 @shared_task(queue="billing", acks_late=True)

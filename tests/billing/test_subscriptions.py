@@ -10,23 +10,29 @@ from django.utils import timezone
 
 from accounts.models import Organisation, User
 from billing import cdrs, pricing
+from billing.invoicing import runs
 from billing.invoicing.drafts import Draft
 from billing.invoicing.issuing import issue
 from billing.models import (
     BillingAccount,
+    Card,
     Cdr,
     Invoice,
     JournalEntry,
     JournalLine,
     Plan,
     SellerProfile,
+    StripeCustomer,
     Subscription,
     SubscriptionMonth,
 )
 from billing.payments import subscriptions
 from billing.subscription_prices import used_wh
+from billing.tasks import keep_subscriptions
+from tests.billing.stripe_fixture import stripe_fake
 from tests.factories import IdTokenFactory, SessionFactory, online_evse, priced_tariff
 
+__all__ = ["stripe_fake"]
 pytestmark = pytest.mark.django_db
 TODAY = dt.date(2026, 3, 11)
 APRIL = dt.date(2026, 4, 1)
@@ -214,3 +220,25 @@ def test_the_fee_is_a_debt_until_the_month_is_over_and_then_earned_once(place):
 def test_an_account_in_another_period_owes_nothing(place):
     subscriptions.subscribe(place.account, place.plan, today=TODAY)
     assert subscriptions.fee_lines(place.account, APRIL, dt.date(2026, 5, 1)) == ()
+
+
+def test_the_monthly_run_bills_the_fee_and_the_card_pays_it_once(place, stripe_fake):
+    customer, method = stripe_fake.customer_with_card()
+    StripeCustomer.objects.create(account=place.account, stripe_id=customer)
+    Card.objects.create(account=place.account, stripe_id=method, is_default=True)
+    BillingAccount.objects.update(collection="card")
+    place.account.refresh_from_db()
+    subscriptions.subscribe(place.account, place.plan, today=TODAY)
+    run = runs.start_run(
+        place.operator, period_start=dt.date(2026, 3, 1), period_end=APRIL, invoice_date=APRIL, by=None,
+        now=timezone.now(),
+    )  # fmt: skip
+    (batch,) = runs.pending_batches(run)
+    runs.issue_items(run.pk, item_ids=batch, now=timezone.now())
+    invoice = Invoice.objects.get()
+    assert invoice.payable == 63
+    for _ in range(2):
+        keep_subscriptions()
+    assert [(s.kind, s.amount) for s in invoice.settlements.all()] == [("payment", 63)]
+    assert SubscriptionMonth.objects.get(first_date=TODAY).recognised_at is not None
+    assert stripe_fake.asked("POST", "/v1/payment_intents") == 1

@@ -158,12 +158,12 @@ async def test_a_guest_charges_and_pays(
         await expect(page.locator("#guest-progress .is-done")).to_have_count(2)
         await shoot(page, pictures, "guest-3-starting")
 
-        began = dt.datetime.now(dt.UTC).replace(microsecond=0)
+        began = dt.datetime.now(dt.UTC).replace(microsecond=0) - dt.timedelta(hours=1)
         await charger.begin(token, began, 1_000_000)
-        await charger.sample((dt.datetime.now(dt.UTC), 1_007_400, 10_870))
+        await charger.sample((began + dt.timedelta(minutes=41), 1_007_400, 10_870))
         await expect(page.locator("[data-live-sign][data-state=live]")).to_be_attached()
         await expect(page.locator("#session-cost")).to_have_text("36,63\u00a0kr")
-        await charger.sample((dt.datetime.now(dt.UTC), 1_010_000, 10_870))
+        await charger.sample((began + dt.timedelta(minutes=56), 1_010_000, 10_400))
         await expect(page.locator("#session-cost")).to_have_text("49,50\u00a0kr")
         await shoot(page, pictures, "guest-4-charging")
 
