@@ -101,7 +101,8 @@ def _facts(invoice: Invoice, words: Words) -> list[list[str]]:
 def _period(invoice: Invoice) -> str:
     if invoice.period_start is None or invoice.period_end is None:
         return ""
-    return f"{invoice.period_start} – {invoice.period_end - dt.timedelta(days=1)}"
+    last = invoice.period_end - dt.timedelta(days=1)
+    return f"{last}" if last == invoice.period_start else f"{invoice.period_start} – {last}"
 
 
 def _pay(invoice: Invoice, words: Words) -> dict[str, Any] | None:
@@ -210,10 +211,13 @@ def _price(invoice: Invoice, line: InvoiceLine) -> str:
 
 
 def _when(line: InvoiceLine) -> str:
+    """When it was, on the clock of the place; nothing where the description says so already."""
     if line.started_at is None:
         return ""
     zone = ZoneInfo(line.location.time_zone if line.location else ZONE)
     start = line.started_at.astimezone(zone)
+    if f"{start:%Y-%m-%d}" in line.description:
+        return ""
     if line.ended_at is None:
         return f"{start:%Y-%m-%d %H:%M}"
     end = line.ended_at.astimezone(zone)

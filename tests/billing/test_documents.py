@@ -1,5 +1,6 @@
 """The files of issued documents: what stands on them, what is inside them, and that they never change."""
 
+import datetime as dt
 import hashlib
 import io
 import unicodedata
@@ -105,6 +106,16 @@ def test_three_hundred_lines_run_over_pages_with_the_heads_repeated() -> None:
     assert all(f"Sida {number} av {len(texts)}" in text for number, text in enumerate(texts, start=1))
     assert "Faktura F-1001" in texts[1]
     assert "ABC 299" in "".join(texts[-2:])
+
+
+def test_the_time_stands_once_where_the_description_has_it_already() -> None:
+    pdf = documents.pdf(document(line(description="Laddning 2026-10-03 08:12–09:40, Stortorget")))
+    assert text_of(pdf).count("08:12") == 1
+
+
+def test_a_period_of_one_day_is_one_date() -> None:
+    one_day = {"period_start": dt.date(2026, 10, 3), "period_end": dt.date(2026, 10, 4)}
+    assert stands(documents.pdf(document(**one_day)), "Period 2026-10-03 Kundnummer") == []
 
 
 def test_cost_centres_have_subtotals_that_add_up_to_the_net() -> None:
