@@ -12,7 +12,7 @@ from billing.customers import operator_id_of, payer_of
 from billing.events import CdrRated
 from billing.ledger import postings
 from billing.models import Cdr, CdrLine
-from billing.pricing import FREE_CURRENCY, RatedNow, rate_until
+from billing.pricing import FREE_CURRENCY, WAIVED, RatedNow, rate_until
 from chargeportal.common.events import publish
 from chargeportal.live import hints
 from sessions import clocks, closing, holds
@@ -23,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 #: Held because its tariff or its periods contradict themselves; a person must mend them.
 CANNOT_BE_PRICED = "cannot_be_priced"
-#: The remark of a record that charges for nothing because a person said so.
-WAIVED = "waived"
 #: The remark of a credit, and of the charge that follows it.
 CORRECTED = "corrected"
 

@@ -18,6 +18,8 @@ from sessions.ports import CannotBePriced, Price, PricedLine
 
 QUANTITY_DIGITS = 6
 FREE_CURRENCY = "SEK"
+#: The remark of a record that charges for nothing because a person said so.
+WAIVED = "waived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def price_of_cdr(cdr: Cdr) -> Price:
         is_final=True,
         charging_s=cdr.charging_s,
         parking_s=cdr.parking_s,
+        is_waived=cdr.remark == WAIVED,
     )
 
 

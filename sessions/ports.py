@@ -30,7 +30,10 @@ class PricedLine:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a session costs. ``is_final`` once its CDR exists; ``tariff_name`` empty when none holds."""
+    """What a session costs. ``is_final`` once its CDR exists; ``tariff_name`` empty when none holds.
+
+    ``is_waived`` when a person decided that nobody pays.
+    """
 
     currency: str
     total_excl_vat: Decimal
@@ -41,6 +44,7 @@ class Price:
     is_final: bool
     charging_s: int
     parking_s: int
+    is_waived: bool = False
 
 
 class CannotBePriced(Exception):

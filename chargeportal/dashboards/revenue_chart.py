@@ -14,9 +14,9 @@ from billing.revenue.figures import Figures, Revenue, Row
 from chargeportal.common.formats import format_quantity
 
 WIDTH, HEIGHT = 760, 240
-LEFT, RIGHT, TOP, BOTTOM = 56, 10, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 72, 10, 14, 36
 _MOST_LINES = 5
-_MOST_LABELS = 12
+_MOST_LABELS = 8
 _NARROWEST = 0.5
 
 

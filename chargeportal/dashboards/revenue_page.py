@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -134,7 +135,7 @@ def _columns(found: Revenue) -> list[tuple[dt.datetime, Figures]]:
 def _group(found: Revenue, dimension: Dimension) -> dict[str, Any]:
     title, nameless = _NAMES[dimension]
     rows = found.rows.get(dimension, [])
-    kinds = dict(PaymentKind.choices)
+    kinds = {kind: capfirst(word) for kind, word in PaymentKind.choices}
     return {
         "dimension": str(dimension),
         "title": title,

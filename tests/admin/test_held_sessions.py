@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import AuditEntry
+from billing import cdrs
 from sessions import closing
 from sessions.models import ChargingSession, SessionReview, UnmatchedStop
 from tests.factories import (
@@ -137,6 +138,8 @@ def test_the_sessions_page_tells_of_the_check_and_of_the_decision(review, sessio
     page = client.get(url).content.decode()
     assert "not billed" in page
     assert "Meter replaced" in page
+    cdrs.rate_session(session.pk, now=NOON)
+    assert "nobody pays for this session" in client.get(url).content.decode()
 
 
 class TestUnmatchedStops:

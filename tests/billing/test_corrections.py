@@ -13,6 +13,7 @@ from billing.events import CdrRated
 from billing.models import Cdr, CdrLine, JournalEntry, JournalLine
 from chargeportal.common import events
 from sessions import holds
+from sessions.events import SessionCorrected
 from sessions.models import ChargingSession
 from stations.ocpp.messages import MeterReading, TransactionUpdated
 from tests.billing.conftest import MakeTariff
@@ -195,7 +196,10 @@ def test_charge_and_credit_are_announced_after_the_commit(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_several_workers_at_once_correct_once(says_201: Says, make_tariff: MakeTariff) -> None:
+def test_several_workers_at_once_correct_once(
+    says_201: Says, make_tariff: MakeTariff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(events._subscribers, SessionCorrected, [])  # nobody else corrects it meanwhile
     make_tariff(ENERGY="5.00")
     first = billed_to_the_last_reading(says_201)
     late_reading(says_201, minute=50, wh=9000)
