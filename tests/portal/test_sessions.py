@@ -275,7 +275,7 @@ def test_the_history_has_pages(make_session, driver_client):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize(("name", "queries"), [("session-list", 8), ("portal-home", 18)])
+@pytest.mark.parametrize(("name", "queries"), [("session-list", 8), ("portal-home", 19)])
 def test_queries_do_not_grow_with_the_number_of_sessions(
     name, queries, count, make_session, driver_client, django_assert_num_queries
 ):
