@@ -14,12 +14,14 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.closing.month import BookMonth
 from billing.ledger import reports
+from billing.ledger.postings import SUBSCRIPTION
 from billing.models import (
     BalanceTransaction,
     Cdr,
     Export,
     ExportKind,
     Invoice,
+    InvoiceLine,
     InvoiceRun,
     InvoiceSettlement,
     LedgerAccount,
@@ -30,6 +32,7 @@ from billing.models import (
     WalletEntry,
     WebhookEvent,
 )
+from chargeportal.common.money import round_half_up
 from sessions.models import ChargingSession, UnmatchedStop
 
 Role = LedgerAccount.Role
@@ -180,14 +183,27 @@ def unbilled(month: BookMonth) -> Finding:
 
 
 def deferred(month: BookMonth) -> Finding:
-    """Subscription fees paid for months to come are a debt in the books."""
-    months = SubscriptionMonth.objects.filter(
-        Q(recognised_at=None) | Q(recognised_at__gte=month.ends_at),
-        subscription__account__operator=month.operator_id,
-        invoice__invoice_date__lt=month.end,
-    ).values_list("fee", F("subscription__plan__vat_rate"))
-    net = sum(((fee / (1 + rate)).quantize(ZERO) for fee, rate in months), ZERO)
-    return _compared(month, _("paid for months to come, net"), net or None, role=Role.DEFERRED, sign=-1)
+    """Subscription fees paid for months to come are a debt in the books; those of months over are earned."""
+    billed = InvoiceLine.objects.filter(
+        dimension=SUBSCRIPTION, invoice__operator=month.operator_id, invoice__invoice_date__lt=month.end
+    ).aggregate(total=Sum("net"))["total"]
+    months = SubscriptionMonth.objects.filter(subscription__account__operator=month.operator_id)
+    earned = months.filter(recognised_at__lt=month.ends_at).values_list(
+        "fee", F("subscription__plan__vat_rate")
+    )
+    left = (billed or ZERO) - sum((round_half_up(fee / (1 + rate), digits=2) for fee, rate in earned), ZERO)
+    late = months.filter(
+        recognised_at=None, end_date__lte=month.end, invoice__invoice_date__lt=month.end
+    ).count()
+    found = _compared(
+        month,
+        _("paid for months to come, net"),
+        None if billed is None else left,
+        role=Role.DEFERRED,
+        sign=-1,
+    )
+    figures = (*found.figures, *(((_("months over and not earned yet"), late),) if late else ()))
+    return Finding(max(found.count, late), found.applies, figures)
 
 
 def balanced(month: BookMonth) -> Finding:

@@ -125,6 +125,8 @@ def _shown(item: closing.Item, operator: Any) -> dict[str, Any]:
     tone, icon = _LOOKS[item.state]
     target = _PAGES.get(item.key)
     url = page(*target) if target else address("finance_trial_balance", operator)
+    if item.hinders and not item.is_blocking:
+        tone, icon = "suspended", "pause"
     return {"item": item, "tone": tone, "icon": icon, "word": _words(item), "url": url}
 
 

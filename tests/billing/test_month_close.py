@@ -8,6 +8,8 @@ import pytest
 from billing import closing
 from billing.closing import State
 from billing.invoicing import runs
+from billing.invoicing.drafts import Draft
+from billing.invoicing.issuing import issue
 from billing.invoicing.settling import open_amount, settle
 from billing.ledger import periods
 from billing.ledger.posting import Event, Posting, post
@@ -18,9 +20,13 @@ from billing.models import (
     Invoice,
     JournalEntry,
     LedgerPeriod,
+    Plan,
     Reconciliation,
+    Subscription,
+    SubscriptionMonth,
     WebhookEvent,
 )
+from billing.payments import subscriptions
 from sessions.models import ChargingSession, UnmatchedStop
 from tests.billing.invoice_builders import (
     APRIL_1,
@@ -255,3 +261,31 @@ def test_the_checklist_costs_the_same_however_much_there_is(account, django_asse
         cdr_of(account)
     with django_assert_max_num_queries(45):
         closing.checklist(account.operator_id, month=MARCH)
+
+
+class TestFeesPaidInAdvance:
+    @pytest.fixture(autouse=True)
+    def _fee(self, account) -> SubscriptionMonth:
+        """March's fee of 100 kr, invoiced in the month itself."""
+        plan = Plan.objects.create(operator=account.operator, name="Bas", monthly_fee=Decimal("100.00"))
+        subscription = Subscription.objects.create(account=account, plan=plan, started_on=MARCH)
+        month = subscriptions.open_month(subscription, today=MARCH)
+        assert month is not None
+        draft = Draft(
+            operator_id=account.operator_id, account=account, kind=Invoice.Kind.INVOICE, currency="SEK",
+            invoice_date=dt.date(2026, 3, 2), language=account.language,
+            lines=subscriptions.fee_lines(account, MARCH, APRIL_1),
+        )  # fmt: skip
+        issue(draft, now=dt.datetime(2026, 3, 2, 9, 0, tzinfo=dt.UTC))
+        subscriptions.mark_billed()
+        return month
+
+    def test_a_month_that_is_over_must_be_earned_first(self, account):
+        found = items(account)["deferred"]
+        assert (found.state, found.count) == (State.OPEN, 1)
+        assert amounts(found)[:2] == [Decimal("80.00"), Decimal("80.00")]
+
+    def test_once_it_is_earned_nothing_is_owed(self, account):
+        subscriptions.recognise(today=APRIL_1)
+        found = items(account)["deferred"]
+        assert (found.state, amounts(found)) == (State.DONE, [Decimal("0.00"), Decimal("0.00")])
