@@ -1,10 +1,11 @@
 """Versions of a tariff: published from an instant on, never edited, withdrawn before they begin."""
 
 import datetime as dt
+import threading
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
 from accounts.models import AuditEntry, User
@@ -288,3 +289,25 @@ class TestTheDatabase:
         Tariff.objects.update(name="Other")
         draft.delete()
         assert not Tariff.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_people_who_publish_at_once_publish_once(draft: Tariff) -> None:
+    told: list[str] = []
+
+    def work() -> None:
+        try:
+            publish(draft, starts_at=NOON, holdings=[Holding()], now=NOON, by=None)
+            told.append("published")
+        except NotAllowed as refusal:
+            told.append(str(refusal))
+        finally:
+            connection.close()
+
+    people = [threading.Thread(target=work) for _ in range(4)]
+    for each in people:
+        each.start()
+    for each in people:
+        each.join()
+    assert sorted(told) == [*["This version is published already."] * 3, "published"]
+    assert TariffAssignment.objects.count() == 1
