@@ -116,17 +116,11 @@ _NAVIGATION = [
         "title": _("Finance"),
         "collapsible": True,
         "items": [
-            _page(_("Revenue"), "monitoring", "dashboards:revenue", "billing.view_energycost"),
-            _page(
-                _("Purchase prices of energy"),
-                "electric_meter",
-                "admin:billing_energycost_changelist",
-                "billing.view_energycost",
-            ),
             _page(_("Finance desk"), "account_balance", "dashboards:finance", "billing.view_journalentry"),
             _page(
                 _("Month close"), "event_available", "dashboards:finance_months", "billing.view_ledgerperiod"
             ),
+            _page(_("Revenue"), "monitoring", "dashboards:revenue", "billing.view_energycost"),
             _page(_("Invoices"), "receipt", "admin:billing_invoice_changelist", "billing.view_invoice"),
             _page(
                 _("Invoice runs"),
@@ -135,12 +129,31 @@ _NAVIGATION = [
                 "billing.view_invoicerun",
             ),
             _page(
+                _("Dunning"),
+                "notifications_active",
+                "admin:billing_dunningcase_changelist",
+                "billing.view_dunningcase",
+            ),
+            _page(_("Exports"), "download", "admin:billing_export_changelist", "billing.view_export"),
+        ],
+    },
+    {
+        "title": _("Customers"),
+        "collapsible": True,
+        "items": [
+            _page(
                 _("Customers"),
                 "contacts",
                 "admin:billing_billingaccount_changelist",
                 "billing.view_billingaccount",
             ),
-            _page(_("Payouts"), "outbox", "admin:billing_payoutfile_changelist", "billing.view_payoutfile"),
+            _page(
+                _("Subscriptions"),
+                "card_membership",
+                "admin:billing_subscription_changelist",
+                "billing.view_subscription",
+            ),
+            _page(_("Subscription plans"), "loyalty", "admin:billing_plan_changelist", "billing.view_plan"),
             _page(
                 _("Revenue shares"),
                 "handshake",
@@ -153,30 +166,13 @@ _NAVIGATION = [
                 "admin:billing_homechargingagreement_changelist",
                 "billing.view_homechargingagreement",
             ),
-            _page(
-                _("Sellers' facts"),
-                "store",
-                "admin:billing_sellerprofile_changelist",
-                "billing.view_sellerprofile",
-            ),
-            _page(
-                _("Dunning"),
-                "notifications_active",
-                "admin:billing_dunningcase_changelist",
-                "billing.view_dunningcase",
-            ),
-            _page(
-                _("Dunning policy"),
-                "rule",
-                "admin:billing_dunningpolicy_changelist",
-                "billing.view_dunningpolicy",
-            ),
-            _page(
-                _("Trial balance"),
-                "balance",
-                "dashboards:finance_trial_balance",
-                "billing.view_journalentry",
-            ),
+            _page(_("Payouts"), "outbox", "admin:billing_payoutfile_changelist", "billing.view_payoutfile"),
+        ],
+    },
+    {
+        "title": _("Payments"),
+        "collapsible": True,
+        "items": [
             _page(_("Payments"), "credit_card", "admin:billing_payment_changelist", "billing.view_payment"),
             _page(
                 _("Guests"),
@@ -185,13 +181,6 @@ _NAVIGATION = [
                 "billing.view_guestcheckout",
             ),
             _page(_("Wallets"), "wallet", "admin:billing_wallet_changelist", "billing.view_wallet"),
-            _page(_("Subscription plans"), "loyalty", "admin:billing_plan_changelist", "billing.view_plan"),
-            _page(
-                _("Subscriptions"),
-                "card_membership",
-                "admin:billing_subscription_changelist",
-                "billing.view_subscription",
-            ),
             _page(_("Disputes"), "gavel", "admin:billing_dispute_changelist", "billing.view_dispute"),
             _page(
                 _("Reconciliation"),
@@ -211,6 +200,18 @@ _NAVIGATION = [
                 "admin:billing_webhookevent_changelist",
                 "billing.view_webhookevent",
             ),
+        ],
+    },
+    {
+        "title": _("Books"),
+        "collapsible": True,
+        "items": [
+            _page(
+                _("Trial balance"),
+                "balance",
+                "dashboards:finance_trial_balance",
+                "billing.view_journalentry",
+            ),
             _page(
                 _("Journal"),
                 "menu_book",
@@ -223,7 +224,24 @@ _NAVIGATION = [
                 "admin:billing_ledgeraccount_changelist",
                 "billing.view_ledgeraccount",
             ),
-            _page(_("Exports"), "download", "admin:billing_export_changelist", "billing.view_export"),
+            _page(
+                _("Sellers' facts"),
+                "store",
+                "admin:billing_sellerprofile_changelist",
+                "billing.view_sellerprofile",
+            ),
+            _page(
+                _("Dunning policy"),
+                "rule",
+                "admin:billing_dunningpolicy_changelist",
+                "billing.view_dunningpolicy",
+            ),
+            _page(
+                _("Purchase prices of energy"),
+                "electric_meter",
+                "admin:billing_energycost_changelist",
+                "billing.view_energycost",
+            ),
             _page(
                 _("Scheduled exports"),
                 "schedule_send",
