@@ -48,8 +48,10 @@ def day_cap(lines: Sequence[RatedLine], *, tariff: Tariff, session: MeasuredSess
     stay what they are. Where the tax is not known there is no cap.
     """
     cap = tariff.day_cap
+    if cap is None:
+        return None
     exact, paid = total(line.incl for line in lines), rounded_total(lines, currency=tariff.currency)
-    if cap is None or exact is None or paid.incl is None:
+    if exact is None or paid.incl is None:
         return None
     left = max(cap.incl - cap.paid, Decimal(0))
     left_paid = round_half_up(left, digits=minor_digits(tariff.currency))
