@@ -25,6 +25,7 @@ from billing.models import GuestCheckout, Payment
 from billing.payments import guest_end, stripe_api
 from billing.payments.stripe_objects import Intent
 from billing.price_groups import Driver
+from billing.price_lists import price_list_of
 from billing.tariff_selection import tariff_for
 from chargeportal.common.money import Money
 from chargeportal.live import hints
@@ -46,7 +47,6 @@ GUEST = Driver(is_guest=True)
 PAGE_OPEN = dt.timedelta(minutes=35)
 #: How long after the charger has stopped waiting for the car its word of a start is still believed.
 TOKEN_OUTLIVES = dt.timedelta(minutes=10)
-DEFAULT_CURRENCY = "SEK"
 TOKEN_BYTES = 20
 
 
@@ -62,11 +62,12 @@ def new_token() -> str:
 def hold_for(evse: Evse, *, now: dt.datetime) -> Money:
     """How much is reserved on the card of a guest at the outlet. Raises CannotPay."""
     tariff = tariff_for(evse.pk, at=now, driver=GUEST)
-    currency = tariff.currency if tariff else DEFAULT_CURRENCY
-    amount = settings.GUEST_HOLD_AMOUNT.get(currency)
+    if tariff is None or price_list_of(tariff).is_free:
+        raise CannotPay(_("Charging is free of charge here. Start with an account or a charging card."))
+    amount = settings.GUEST_HOLD_AMOUNT.get(tariff.currency)
     if amount is None:
-        raise CannotPay(_("Guests cannot pay in %(currency)s.") % {"currency": currency})
-    return Money(amount, currency)
+        raise CannotPay(_("Guests cannot pay in %(currency)s.") % {"currency": tariff.currency})
+    return Money(amount, tariff.currency)
 
 
 def open_checkout(evse: Evse, *, token: str, email: str, language: str, now: dt.datetime) -> GuestCheckout:

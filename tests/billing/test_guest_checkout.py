@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import IdToken, User
 from billing import cdrs
-from billing.models import GuestCheckout, Invoice, JournalEntry, Payment, SellerProfile
+from billing.models import GuestCheckout, Invoice, JournalEntry, Payment, PriceComponent, SellerProfile
 from billing.payments import guest, guest_sweep
 from billing.tasks import advance_guests, mail_guest_receipt
 from sessions.models import ChargingSession, StartRequest
@@ -160,6 +160,21 @@ def test_without_a_seller_or_a_card_processor_nobody_can_pay(visitor, settings, 
     page = visitor.client.get(visitor.page).content.decode()
     assert "Guests cannot pay here yet." in page
     assert "Pay and start" not in page
+
+
+def test_where_charging_is_free_nothing_is_reserved(visitor):
+    form = visitor.form()
+    PriceComponent.objects.update(price=0)
+    page = visitor.client.get(visitor.page).content.decode()
+    assert "Charging is free of charge here." in page
+    assert "Pay and start" not in page
+    visitor.client.post(visitor.page, form)
+    assert not Payment.objects.exists()
+
+
+def test_a_currency_without_an_amount_to_reserve_is_refused(visitor, settings):
+    settings.GUEST_HOLD_AMOUNT = {"EUR": Decimal(50)}
+    assert "Guests cannot pay in SEK." in visitor.client.get(visitor.page).content.decode()
 
 
 def test_an_outlet_in_use_cannot_be_paid_for(visitor):
@@ -396,10 +411,8 @@ def test_a_lost_answer_to_the_capture_is_asked_for_again(visitor):
 
 
 def test_a_session_that_cost_nothing_releases_the_hold(visitor):
-    from billing.models import PriceComponent
-
-    PriceComponent.objects.update(price=0)
     checkout = visitor.pay(email="eva@example.test")
+    PriceComponent.objects.update(price=0)
     visitor.rate(visitor.charge(energy_wh=0))
     advance_guests()
     checkout.refresh_from_db()
