@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.utils import DatabaseError
 
 from accounts.models import AuditEntry, IdToken
-from billing import dunning
+from billing import dunning, tasks
 from billing.dunning import mails
 from billing.invoicing.drafts import Draft, DraftLine
 from billing.invoicing.issuing import issue
@@ -333,3 +333,44 @@ def test_ten_workers_take_a_step_once():
         thread.join(timeout=120)
     assert len([act for act in acts if act is not None]) == 1
     assert DunningAct.objects.count() == 1
+
+
+class TestFacts:
+    """What is heard from payments and settlements, through the workers' tasks."""
+
+    @pytest.fixture(autouse=True)
+    def _at_once(self, settings):
+        settings.CELERY_TASK_ALWAYS_EAGER = True
+
+    def test_a_declined_card_opens_a_case_and_tells_the_customer(
+        self, stripe_fake: Stripe, django_capture_on_commit_callbacks
+    ):
+        receipt = receipt_for(card_account(stripe_fake, DECLINED))
+        with django_capture_on_commit_callbacks(execute=True):
+            charging.charge_invoice(receipt, now=NOW, attempt_key="first")
+        case = DunningCase.objects.get()
+        assert (case.invoice, case.step) == (receipt, 1)
+        assert [message.subject for message in mail.outbox] == [f"Your card was declined for {receipt}"]
+
+    def test_a_payment_closes_the_case_and_opens_charging_at_once(
+        self, account, django_capture_on_commit_callbacks
+    ):
+        invoice = invoice_for(account)
+        days_go_by(1, 20)
+        with django_capture_on_commit_callbacks(execute=True):
+            settle(invoice, kind="bank", amount=open_amount(invoice), key="paid", now=at(21))
+        account.refresh_from_db()
+        assert account.blocked_at is None
+        assert DunningCase.objects.get().state == "paid"
+        assert [message.subject for message in mail.outbox] == ["Thank you. You can charge again"]
+
+    def test_the_daily_work_done_twice_takes_each_step_once(
+        self, account, time_machine, django_capture_on_commit_callbacks
+    ):
+        invoice_for(account)
+        time_machine.move_to(at(6))
+        for _again in range(2):
+            with django_capture_on_commit_callbacks(execute=True):
+                tasks.dun.delay()
+        assert list(DunningAct.objects.values_list("kind", flat=True)) == [Kind.REMINDER]
+        assert len(mail.outbox) == 1
