@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,6 +14,7 @@ from unfold.decorators import display
 
 from accounts.admin.base import NetworkInline, ReadOnlyAdmin
 from billing.models import Cdr, CdrLine
+from billing.pricing import WAIVED
 from chargeportal.templatetags.chargeportal_formats import duration, kwh, local, money
 
 
@@ -37,6 +39,23 @@ class CdrLineInline(NetworkInline):
         return False
 
 
+class CreditFilter(admin.SimpleListFilter):
+    """What holds, and what was corrected."""
+
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("current", _("those that hold")), ("credits", _("credits")), ("waived", _("waived"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "current":
+            return queryset.filter(credits__isnull=True, credited_by__isnull=True)
+        if self.value() == "waived":
+            return queryset.filter(remark=WAIVED)
+        return queryset.filter(credits__isnull=False) if self.value() == "credits" else queryset
+
+
 @admin.register(Cdr)
 class CdrAdmin(ReadOnlyAdmin):
     """The priced records of the sessions at one's stations."""
@@ -51,8 +70,10 @@ class CdrAdmin(ReadOnlyAdmin):
         "net",
         "vat",
         "total",
+        "kind",
     )
     list_filter = (
+        CreditFilter,
         ("ended_at", RangeDateTimeFilter),
         ("session__station__location", RelatedDropdownFilter),
         ("tariff", RelatedDropdownFilter),
@@ -79,6 +100,13 @@ class CdrAdmin(ReadOnlyAdmin):
     fields = (
         "public_id",
         "session",
+        "sequence",
+        "credits",
+        "remark",
+        "account",
+        "payment_kind",
+        "price_group",
+        "tariff",
         "started_at",
         "ended_at",
         "time_zone",
@@ -151,3 +179,12 @@ class CdrAdmin(ReadOnlyAdmin):
     def total(self, cdr: Cdr) -> SafeString:
         """Total with VAT."""
         return format_html('<strong class="cp-number">{}</strong>', money(cdr.total_incl_vat, cdr.currency))
+
+    @display(description=_("kind"), ordering="sequence")
+    def kind(self, cdr: Cdr) -> Any:
+        """Whether it is a credit, follows one, or charges for nothing because somebody said so."""
+        if cdr.credits_id is not None:
+            return _("credit")
+        if cdr.remark == WAIVED:
+            return _("waived")
+        return _("corrected charge") if cdr.sequence > 1 else _("charge")

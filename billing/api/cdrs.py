@@ -60,6 +60,6 @@ class CdrViewSet(viewsets.ReadOnlyModelViewSet):
         lines = CdrLine.objects.order_by("position")
         return (
             Cdr.objects.visible_to(self.request.user)
-            .select_related("session__station__location", "session__user", "tariff")
+            .select_related("session__station__location", "session__user", "tariff", "credits")
             .prefetch_related(Prefetch("lines", queryset=lines))
         )

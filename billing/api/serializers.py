@@ -32,12 +32,19 @@ class CdrSerializer(RowSerializer):
     tariff = serializers.CharField(
         source="tariff.name", allow_null=True, default=None, help_text="Null: nothing was charged for there."
     )
+    sequence = serializers.IntegerField(help_text="1 is the first; odd is a charge, even a credit.")
+    credits = serializers.UUIDField(
+        source="credits.public_id", allow_null=True, default=None, help_text="The record this one credits."
+    )
+    remark = serializers.CharField(help_text="corrected, waived, or empty.")
+    payment_kind = serializers.CharField(help_text="How it is paid for.")
     lines = CdrLineSerializer(many=True)
 
     class Meta:
         model = Cdr
         fields = (
-            "id", "session", "station", "location", "driver", "started_at", "ended_at", "time_zone",
+            "id", "session", "sequence", "credits", "remark", "payment_kind", "station", "location", "driver",
+            "started_at", "ended_at", "time_zone",
             "energy_wh", "charging_s", "parking_s", "tariff", "currency", "total_excl_vat", "total_vat",
             "total_incl_vat", "lines", "rated_at",
         )  # fmt: skip

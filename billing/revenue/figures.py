@@ -156,6 +156,7 @@ _COLUMN = {
     Dimension.PAYMENT_KIND: 7,
 }  # fmt: skip
 _FIRST_SUM = 8
+_AMOUNTS = ("energy_wh", "gross", "vat", "net", "energy_cost", "card_fees", "energy_cost_unknown_wh")
 _TEN_THOUSANDTH = Decimal("0.0001")
 
 
@@ -196,7 +197,8 @@ def revenue(operator_ids: Sequence[int] | None, period: Period, *, currency: str
 def _figures(sums: Sequence[Any]) -> Figures:
     """The figures of whole ten-thousandths, with counts first and last."""
     sessions, *amounts, fees_unknown = sums
-    return Figures(int(sessions), *(amount * _TEN_THOUSANDTH for amount in amounts), int(fees_unknown))
+    exact = {name: amount * _TEN_THOUSANDTH for name, amount in zip(_AMOUNTS, amounts, strict=True)}
+    return Figures(sessions=int(sessions), card_fees_unknown=int(fees_unknown), **exact)
 
 
 def _run(statement: str, operator_ids: Sequence[int] | None, period: Period) -> list[tuple]:

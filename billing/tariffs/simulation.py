@@ -21,8 +21,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing import measuring, rating
-from billing.cdrs import WAIVED
 from billing.models import Cdr, PriceGroup, Tariff, TariffSimulation
+from billing.pricing import WAIVED
 from billing.rating.extensions import DayCap, SpotPeriod
 from billing.spot.market import prices_between
 from billing.tariffs.changes import Sums, result_of

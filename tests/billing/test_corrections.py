@@ -140,6 +140,26 @@ def test_the_late_end_of_a_session_billed_without_one_corrects_the_bill(
     assert corrected.ended_at == says.later(minutes=20)
 
 
+def test_meter_values_after_the_bill_correct_it(
+    says: Says, make_tariff: MakeTariff, django_capture_on_commit_callbacks
+) -> None:
+    """The station told no registers at its ends; the last reading comes a day late."""
+    make_tariff(ENERGY="5.00")
+    reply = says.start(meter_start_wh=None)
+    says.meter(reply.transaction_ref, (5, 1000), (30, 7000))
+    says.stop(reply.transaction_ref, meter_stop_wh=None)
+    first = cdrs.rate_session(the_session().pk, now=LATER)
+    assert first is not None
+    assert first.total_incl_vat == Decimal("30.00")
+    with django_capture_on_commit_callbacks(execute=True):
+        says.meter(reply.transaction_ref, (50, 9000))
+    assert [total for _, _, total, _ in records()] == [30, -30, 40]
+    assert "late_data" in the_session().flags
+    with django_capture_on_commit_callbacks(execute=True):
+        says.meter(reply.transaction_ref, (50, 9000))
+    assert Cdr.objects.count() == 3
+
+
 def test_a_correction_in_doubt_is_held_and_the_bill_stands(
     says_201: Says, make_tariff: MakeTariff, driver
 ) -> None:
