@@ -4,12 +4,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.base import NetworkAdmin, NetworkInline
+from accounts.backends import organisations_allowing
+from accounts.models import Organisation
 from billing.invoicing.references import VAT_FORMS, is_organisation_number, is_vat_number, vat_letters
 from billing.models import (
     BillingAccount,
@@ -114,6 +117,27 @@ class SellerProfileAdmin(NetworkAdmin):
         (_("Payment"), {"fields": (*_BANK, "payment_terms_days", "rounds_to_krona")}),
         (_("Electronic invoices"), {"fields": ("peppol_scheme", "peppol_id")}),
     )  # fmt: skip
+
+    def narrowed(self, rows: QuerySet, user: Any, organisation_ids: list[int]) -> QuerySet:
+        return rows.filter(organisation__in=_sellers(organisation_ids))
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "organisation" and not request.user.is_superuser:
+            own = organisations_allowing(request.user, self.permission("add"))
+            kwargs["queryset"] = _sellers(own)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Whose facts they are stays as it is."""
+        return () if obj is None else ("organisation",)
+
+
+def _sellers(operator_ids: list[int]) -> QuerySet[Organisation]:
+    """The operators themselves, and their hosts as far as no other operator pays them."""
+    others = BillingAccount.objects.exclude(operator__in=operator_ids).exclude(organisation=None)
+    hosts = Q(kind=Organisation.Kind.HOST, billing_accounts__operator__in=operator_ids)
+    found = Organisation.objects.filter(hosts).exclude(pk__in=others.values("organisation"))
+    return Organisation.objects.filter(Q(pk__in=operator_ids) | Q(pk__in=found.values("pk")))
 
 
 @admin.register(RevenueShareAgreement)

@@ -31,6 +31,7 @@ from billing.models import (
 )
 from sessions.models import SessionReview, StartRequest, UnmatchedStop
 from stations.models import BootRecord, StationCommand
+from tests.admin.invoice_lists import INVOICE_LISTS, INVOICE_LISTS_OF_FINANCE
 from tests.admin.payment_lists import FINANCE_LISTS, PAYMENT_LISTS
 from tests.admin.wallet_lists import WALLET_LISTS
 from tests.billing.invoice_builders import company_account
@@ -248,6 +249,7 @@ LISTS = {
     "billing_dunningpolicy": add_dunning_policy,
     "billing_export": add_export,
     "billing_exportschedule": add_export_schedule,
+    **INVOICE_LISTS,
     **PAYMENT_LISTS,
     **WALLET_LISTS,
 }
@@ -260,7 +262,7 @@ FOR_FINANCE = {
     "billing_ledgeraccount",
     "billing_journalentry",
     "billing_dunningpolicy",
-} | FINANCE_LISTS
+} | FINANCE_LISTS | INVOICE_LISTS_OF_FINANCE
 
 
 def role_of(name) -> str:
