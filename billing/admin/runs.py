@@ -25,6 +25,7 @@ from billing.invoicing.books import day_of, month_before
 from billing.invoicing.drafts import CannotIssue
 from billing.invoicing.home_charging import SpotPriceMissing, reimburse_drivers
 from billing.invoicing.host_settlements import settle_hosts
+from billing.invoicing.progress import progress as how_far
 from billing.models import Invoice, InvoiceRun, InvoiceRunItem
 from billing.tasks import run_invoices
 from chargeportal.templatetags.chargeportal_formats import local, money
@@ -196,7 +197,7 @@ class InvoiceRunAdmin(ReadOnlyAdmin):
         return run
 
     def _facts(self, request: HttpRequest, run: InvoiceRun) -> dict[str, Any]:
-        progress = runs.progress(run)
+        progress = how_far(run)
         troubled = run.items.exclude(error="").select_related("account").order_by("account__number")
         settled = run.invoices.exclude(kind=Invoice.Kind.INVOICE).select_related("series", "account")
         return {

@@ -19,6 +19,8 @@ from accounts import access
 from accounts.models import Organisation, User
 from billing.invoicing import runs
 from billing.invoicing.drafts import CannotIssue
+from billing.invoicing.progress import progress as how_far
+from billing.invoicing.progress import progress_of
 from billing.models import BillingAccount, CostCentre, InvoiceRun
 from billing.tasks import run_invoices
 from chargeportal.common.api.fields import UUID_IN_PATH, RowSerializer
@@ -121,7 +123,7 @@ class InvoiceRunSerializer(RowSerializer):
     def to_representation(self, instance: Any) -> Any:
         """The run with its progress, counted now."""
         if not hasattr(instance, "progress"):
-            instance.progress = runs.progress(instance)
+            instance.progress = how_far(instance)
         return super().to_representation(instance)
 
 
@@ -157,7 +159,7 @@ class InvoiceRunViewSet(mixins.CreateModelMixin, viewsets.ReadOnlyModelViewSet):
     def paginate_queryset(self, queryset: Any) -> Any:
         """The page, with the progress of all its runs counted together."""
         page = super().paginate_queryset(queryset)
-        counted = runs.progress_of([run.pk for run in page or ()])
+        counted = progress_of([run.pk for run in page or ()])
         for run in page or ():
             run.progress = counted[run.pk]
         return page

@@ -16,6 +16,7 @@ from billing import tasks
 from billing.invoicing import runs
 from billing.invoicing.billable import expected, total_of
 from billing.invoicing.drafts import MissingSellerFacts
+from billing.invoicing.progress import progress as how_far
 from billing.invoicing.receipts import issue_receipt
 from billing.models import (
     BilledCdr,
@@ -72,7 +73,7 @@ def test_every_account_gets_one_invoice_with_all_its_sessions_of_the_month() -> 
         (invoice.full_number, invoice.payable, invoice.lines.count(), invoice.documents.count())
         for invoice in run.invoices.order_by("number").select_related("series")
     ] == [(f"F-{number}", Decimal("122.22"), 2, 2) for number in (1, 2, 3)]
-    progress = runs.progress(run)
+    progress = how_far(run)
     assert (progress.percent, progress.done, progress.amount) == (100, 3, (("SEK", Decimal("366.66")),))
 
 
