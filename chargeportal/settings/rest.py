@@ -29,6 +29,12 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
+    # fields called ``kind`` have different choices; the reader of a client's code wants to know which
+    "ENUM_NAME_OVERRIDES": {
+        "LedgerAccountKind": "billing.models.LedgerAccount.Kind",
+        "InvoiceKind": "billing.models.Invoice.Kind",
+        "ExportKind": "billing.models.ExportKind",
+    },
     "TITLE": "ChargePortal API",
     "DESCRIPTION": """\
 Locations, charging stations, sessions, charge detail records and id tokens, and OCPP calls to stations.

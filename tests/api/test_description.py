@@ -19,6 +19,8 @@ OPERATIONS = {
     ("get", "/api/v1/cdrs/"), ("get", "/api/v1/cdrs/{id}/"),
     ("get", "/api/v1/id-tokens/"), ("post", "/api/v1/id-tokens/"), ("get", "/api/v1/id-tokens/{id}/"),
     ("post", "/api/v1/id-tokens/{id}/block/"), ("post", "/api/v1/id-tokens/{id}/unblock/"),
+    ("get", "/api/v1/ledger/accounts/"), ("get", "/api/v1/ledger/entries/"),
+    ("get", "/api/v1/ledger/trial-balance/"),
 }  # fmt: skip
 
 
