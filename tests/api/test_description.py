@@ -21,6 +21,8 @@ OPERATIONS = {
     ("post", "/api/v1/id-tokens/{id}/block/"), ("post", "/api/v1/id-tokens/{id}/unblock/"),
     ("get", "/api/v1/ledger/accounts/"), ("get", "/api/v1/ledger/entries/"),
     ("get", "/api/v1/ledger/trial-balance/"),
+    ("get", "/api/v1/exports/"), ("post", "/api/v1/exports/"), ("get", "/api/v1/exports/{id}/"),
+    ("get", "/api/v1/exports/{id}/download/"), ("post", "/api/v1/exports/{id}/again/"),
 }  # fmt: skip
 
 
