@@ -17,6 +17,9 @@ from billing.rating.session import MeasuredSession, PeriodKind
 from billing.rating.tariff import PriceLimit, Tariff, TaxIncluded
 from chargeportal.common.money import Money, minor_digits, round_half_up
 
+#: Bounds of four decimals a rate apart differ by less than half a minor unit.
+_SAME = Fraction(1, 200)
+
 
 def adjustment(lines: Sequence[RatedLine], *, tariff: Tariff, session: MeasuredSession) -> RatedLine | None:
     """Return the line that brings the total within the tariff's bounds, None when it already is.
@@ -146,4 +149,4 @@ def _common_rate(
     if len(rates) != 1 or excl is None or incl is None:
         return None
     (rate,) = rates
-    return rate if rate is not None and excl * (1 + Fraction(rate)) == incl else None
+    return rate if rate is not None and abs(excl * (1 + Fraction(rate)) - incl) < _SAME else None

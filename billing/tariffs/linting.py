@@ -17,6 +17,7 @@ from django.utils.translation import gettext_noop
 
 from billing.rating import InvalidTariff, parse_tariff, reading
 from billing.rating.restrictions import Restrictions, read_restrictions
+from billing.tariffs.bound_rates import bound_rate_findings
 from billing.tariffs.currencies import CURRENCIES
 from billing.tariffs.findings import Finding, Level, error, warning
 from billing.tariffs.unreachable import reach_findings
@@ -56,7 +57,7 @@ class Facts:
 def lint(ocpi: Mapping[str, Any], *, facts: Facts) -> list[Finding]:
     """Everything found, errors first, in the order of the tariff."""
     elements = ocpi.get("elements")
-    found = [*_whole(ocpi), *_bounds(ocpi), *_zones(facts)]
+    found = [*_whole(ocpi), *_bounds(ocpi), *bound_rate_findings(ocpi), *_zones(facts)]
     if not isinstance(elements, Sequence) or isinstance(elements, str) or not elements:
         found.append(error("no_prices", _("The tariff has no prices. Add at least one.")))
         return _sorted(found)
@@ -270,7 +271,7 @@ def _one_bound(sides: Mapping[str, Decimal | None], words: str, *, untaxed: bool
     elif excl is not None and incl is not None and excl > incl:
         yield error("bad_bound", _("The %(bound)s is higher without VAT than with it.") % {"bound": words})
     elif not untaxed and (excl is None or incl is None):
-        yield warning(
+        yield error(
             "bound_one_sided",
             _("The %(bound)s is given on one side of the VAT only; the other side is not held to it.")
             % {"bound": words},

@@ -90,7 +90,15 @@ def test_hours_past_midnight_and_dates_to_come_do_hold() -> None:
             tariff(element(price(), reservation="RESERVATION")),
             ("error", "never_while_reserved", 0, 0),
         ),
-        (tariff(element(), min_price={"before_taxes": 8}), ("warning", "bound_one_sided", None, None)),
+        (tariff(element(), min_price={"before_taxes": 8}), ("error", "bound_one_sided", None, None)),
+        (
+            tariff(element(price(), price("FLAT", "5", vat="12")), x_day_cap={"incl": "100"}),
+            ("error", "bounds_over_several_rates", None, None),
+        ),
+        (
+            tariff(element(), max_price={"before_taxes": 80, "after_taxes": 90}),
+            ("error", "bound_off_rate", None, None),
+        ),
         (tariff(element(), min_price={}), ("error", "bad_bound", None, None)),
         (tariff(element(), max_price={"before_taxes": -1}), ("error", "bad_bound", None, None)),
         (
