@@ -43,9 +43,7 @@ class LedgerAccountForm(forms.ModelForm):
         if self.instance.pk and given_up:
             names = ", ".join(sorted(str(LedgerAccount.Role(role).label) for role in given_up))
             raise forms.ValidationError(
-                _now(
-                    "Without an account nothing could be posted: %(names)s. Tick it on another one."
-                )
+                _now("Without an account nothing could be posted: %(names)s. Tick it on another one.")
                 % {"names": names}
             )
         return roles
