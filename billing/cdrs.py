@@ -8,10 +8,10 @@ from django.conf import settings
 from django.db import transaction
 
 from billing import measuring, rating
-from billing.customers import operator_id_of, payer_of
+from billing.customers import Payer, operator_id_of, payer_of, payment_kind_of
 from billing.events import CdrRated
 from billing.ledger import postings
-from billing.models import Cdr, CdrLine
+from billing.models import BillingAccount, Cdr, CdrLine, PaymentKind
 from billing.pricing import FREE_CURRENCY, WAIVED, RatedNow, rate_until
 from chargeportal.common.events import publish
 from chargeportal.live import hints
@@ -37,10 +37,12 @@ def rate_session(session_id: int, *, now: dt.datetime) -> Cdr | None:
         existing = Cdr.objects.current().filter(session=session).first()
         if existing is not None or not is_ratable(session):
             return existing
+        payer = payer_of(session)
+        _one_at_a_time(payer)
         rated = _rated(session, now=now)
         if rated is None:
             return None
-        cdr = _store(session, rated, sequence=1, now=now)
+        cdr = _store(session, rated, payer, sequence=1, now=now)
         _tell(session, [cdr])
         return cdr
 
@@ -57,6 +59,8 @@ def correct_session(session_id: int, *, now: dt.datetime) -> Cdr | None:
         current = Cdr.objects.current().filter(session=session).prefetch_related("lines").first()
         if current is None or not is_ratable(session):
             return None
+        payer = _payer_again(current)
+        _one_at_a_time(payer)
         rated = _rated(session, now=now)
         if rated is None:
             return None
@@ -64,7 +68,7 @@ def correct_session(session_id: int, *, now: dt.datetime) -> Cdr | None:
         if _says(current) == _would_say(session, rated):
             return None
         credit = _credit(current, now=now)
-        cdr = _store(session, rated, sequence=current.sequence + 2, now=now)
+        cdr = _store(session, rated, payer, sequence=current.sequence + 2, now=now)
         _tell(session, [credit, cdr])
         return cdr
 
@@ -94,6 +98,24 @@ def _locked(session_id: int) -> ChargingSession:
         .select_related("station__location", "evse")
         .get(pk=session_id)
     )
+
+
+def _one_at_a_time(payer: Payer) -> None:
+    """Until this transaction ends no other session of the account is priced.
+
+    Two that end together would both find the same included energy, or cap of the day, unused.
+    """
+    if payer.account is not None:
+        BillingAccount.objects.select_for_update(no_key=True).get(pk=payer.account.pk)
+
+
+def _payer_again(cdr: Cdr) -> Payer:
+    """Who had the record pays what it is corrected to, whoever holds the card by now."""
+    if cdr.account is None:
+        return (
+            payer_of(cdr.session) if cdr.payment_kind == PaymentKind.NONE else Payer(None, cdr.payment_kind)
+        )
+    return Payer(cdr.account, payment_kind_of(cdr.account))
 
 
 def _rated(session: ChargingSession, *, now: dt.datetime) -> RatedNow | None:
@@ -189,10 +211,11 @@ def _credit(cdr: Cdr, *, now: dt.datetime) -> Cdr:
     return credit
 
 
-def _store(session: ChargingSession, rated: RatedNow, *, sequence: int, now: dt.datetime) -> Cdr:
+def _store(
+    session: ChargingSession, rated: RatedNow, payer: Payer, *, sequence: int, now: dt.datetime
+) -> Cdr:
     if session.energy_wh is None or session.ended_at is None:
         raise ValueError(f"Session {session.pk} has not been settled")
-    payer = payer_of(session)
     remark = CORRECTED if sequence > 1 else ""
     cdr = Cdr.objects.create(
         session=session,

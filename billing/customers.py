@@ -52,7 +52,12 @@ def payer_of(session: ChargingSession) -> Payer:
     account = None if operator_id is None else _account(session, operator_id)
     if account is None:
         return Payer(None, PaymentKind.NONE)
-    return Payer(account, _PAYMENT_KINDS[BillingAccount.Collection(account.collection)])
+    return Payer(account, payment_kind_of(account))
+
+
+def payment_kind_of(account: BillingAccount) -> str:
+    """How the account pays for sessions now."""
+    return _PAYMENT_KINDS[BillingAccount.Collection(account.collection)]
 
 
 def account_of_person(user: User, *, operator_id: int) -> BillingAccount:

@@ -87,7 +87,7 @@ def collect_rated_session(fact: CdrRated) -> None:
 
 @subscribe(CreditNoteIssued)
 def pay_back_credited(fact: CreditNoteIssued) -> None:
-    """What a card had paid goes back to it; if the broker is away the sweep does it."""
+    """What a card or a wallet had paid goes back to it; if the broker is away the sweep does it."""
     try:
         pay_back.delay(credit_note_id=fact.invoice_id)
     except Exception:

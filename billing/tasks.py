@@ -256,8 +256,10 @@ def collect_cdr(*, cdr_id: int) -> None:
 
 @shared_task(queue="billing", autoretry_for=(Exception,), retry_backoff=30, max_retries=3)
 def pay_back(*, credit_note_id: int) -> None:
-    """What the credit note owes has gone back to the card that paid; doing it twice does it once."""
-    credit_note = Invoice.objects.select_related("credits", "series").get(pk=credit_note_id)
+    """What the credit note owes has gone back the way it came; doing it twice does it once."""
+    credit_note = Invoice.objects.select_related("credits", "series", "account").get(pk=credit_note_id)
+    guest_end.carry_over(credit_note, now=timezone.now())
+    wallets.pay_back(credit_note, now=timezone.now())
     refunds.pay_back(credit_note, now=timezone.now())
 
 
@@ -417,6 +419,8 @@ def look_after_wallets() -> None:
     wallet_sweep.pay_open(now=now, most=SWEEP_AT_MOST)
     for cdr_id in wallet_sweep.uncollected_cdr_ids(now=now, most=SWEEP_AT_MOST):
         collect_from_wallet.delay(cdr_id=cdr_id)
+    for credit_note_id in wallet_sweep.unreturned_credit_note_ids(now=now, most=SWEEP_AT_MOST):
+        pay_back.delay(credit_note_id=credit_note_id)
     for account_id in wallet_sweep.low_account_ids(most=SWEEP_AT_MOST):
         fill_wallet.delay(account_id=account_id)
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from django.db.models import Sum
+
 from billing.ledger.posting import Event, Posting, post, post_many
 from billing.models import (
     Cdr,
@@ -21,7 +23,9 @@ from billing.models import (
     InvoiceSettlement,
     InvoiceVat,
     JournalEntry,
+    JournalLine,
     LedgerAccount,
+    Refund,
     SubscriptionMonth,
     WalletEntry,
 )
@@ -82,7 +86,7 @@ class IssuedDocument:
     """A document as it was just issued, with its rows at hand.
 
     For each line ``earned_rates`` has the VAT rate with which its income was posted, and ``from_income``
-    whether a credit note takes back income that no credit CDR takes back.
+    whether a credit note takes back income that no credit CDR takes back; of a fee, whether it was earned.
     """
 
     invoice: Invoice
@@ -149,6 +153,33 @@ def wallet_moved(entry: WalletEntry) -> JournalEntry | None:
             f"{entry.get_kind_display()} {account.number}", entry.wallet.currency, account.number,
         ),
         [Posting(other, entry.amount), Posting(Role.WALLET, -entry.amount)],
+    )  # fmt: skip
+
+
+def top_up_lost(refund: Refund, *, amount: Decimal, at: dt.datetime) -> JournalEntry | None:
+    """A top-up was given back of which the wallet had spent ``amount`` already: the operator's loss."""
+    return post(
+        _of_refund(refund, "lost", at=at),
+        [Posting(Role.BAD_DEBT, amount), Posting(Role.CARD_CLEARING, -amount)],
+    )
+
+
+def top_up_found(refund: Refund, *, at: dt.datetime) -> JournalEntry | None:
+    """The bank has not taken that refund after all: what was booked as lost is not."""
+    lost = JournalEntry.objects.filter(operator=refund.payment.operator_id, key=f"refund:{refund.pk}:lost")
+    lines = JournalLine.objects.filter(entry__in=lost, account__roles__contains=[Role.BAD_DEBT])
+    amount = lines.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    return post(
+        _of_refund(refund, "found", at=at),
+        [Posting(Role.BAD_DEBT, -amount), Posting(Role.CARD_CLEARING, amount)],
+    )
+
+
+def _of_refund(refund: Refund, step: str, *, at: dt.datetime) -> Event:
+    payment = refund.payment
+    return Event(
+        payment.operator_id, f"refund:{refund.pk}:{step}", "wallet_refund", local_date(at),
+        f"Påfyllning {payment.public_id}", payment.currency, refund.stripe_id or str(payment.public_id),
     )  # fmt: skip
 
 
@@ -230,7 +261,7 @@ def _turned(
     net, location_id = line.net, line.location_id
     is_reverse = invoice.is_reverse_charge
     if line.cdr_id is None:
-        role = Role.DEFERRED if line.dimension == SUBSCRIPTION else Role.FEES
+        role = Role.DEFERRED if line.dimension == SUBSCRIPTION and not from_income else Role.FEES
         return [Posting(role, -net, location_id)]
     earned = sales_role(earned_rate)
     if from_income:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 
 from django.db import IntegrityError, transaction
 
@@ -10,9 +11,11 @@ from billing.invoicing.settling import open_amount
 from billing.models import Card, Invoice, Payment
 from billing.payments import outcomes, stripe_api
 from billing.payments.customers import stripe_customer
-from billing.payments.stripe_api import Declined, PaymentsAreOff, Unreachable
+from billing.payments.stripe_api import Declined, PaymentsAreOff, Refused, Unreachable
 from billing.payments.stripe_objects import Intent
 from chargeportal.common.money import Money
+
+logger = logging.getLogger(__name__)
 
 State = Payment.State
 
@@ -56,7 +59,10 @@ def ask(payment: Payment, *, now: dt.datetime) -> Payment:
         payment.refresh_from_db()
         return payment
     else:
-        intent = _asked(payment, now=now)
+        try:
+            intent = _asked(payment, now=now)
+        except Refused as refused:
+            return _given_up(payment, refused, now=now)
     return outcomes.apply_intent(intent, now=now) or payment
 
 
@@ -125,6 +131,28 @@ def _asked(payment: Payment, *, now: dt.datetime) -> Intent:
         if declined.intent is None:
             raise Unreachable("declined without an intent") from declined
         return declined.intent
+
+
+def _given_up(payment: Payment, refused: Refused, *, now: dt.datetime) -> Payment:
+    """What Stripe will not do, however often it is asked, has FAILED, unless it was done before.
+
+    The card was removed at Stripe, say, or the amount is less than it takes.
+    """
+    logger.warning("Stripe does not charge payment %s: %s", payment.public_id, refused.code or refused)
+    made = _made_before(payment)
+    if made is not None:
+        return outcomes.apply_intent(made, now=now) or payment
+    outcomes.give_up(payment, state=State.FAILED, code=refused.code or "refused", now=now)
+    payment.refresh_from_db()
+    return payment
+
+
+def _made_before(payment: Payment) -> Intent | None:
+    assert payment.account is not None  # noqa: S101 - was checked by the caller
+    try:
+        return stripe_api.intent_of(stripe_customer(payment.account), payment=str(payment.public_id))
+    except Refused:  # Stripe does not know the customer: nobody was charged
+        return None
 
 
 def _session_id(invoice: Invoice) -> int | None:

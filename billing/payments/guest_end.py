@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from billing.events import PaymentSucceeded
 from billing.invoicing import documents
 from billing.invoicing.receipts import issue_receipt
-from billing.invoicing.settling import settle
+from billing.invoicing.settling import open_amount, settle
 from billing.models import BilledCdr, Cdr, GuestCheckout, Invoice, InvoiceSettlement, Payment
-from billing.payments import stripe_api
+from billing.payments import refunds, stripe_api
 from chargeportal.common.events import publish
 from chargeportal.common.formats import format_money
 from chargeportal.common.money import Money
@@ -83,12 +83,33 @@ def finish(checkout_id: int, *, now: dt.datetime) -> bool:
     return True
 
 
+def carry_over(credit_note: Invoice, *, now: dt.datetime) -> Invoice | None:
+    """What a guest paid for a corrected session pays for what it costs now, as far as it goes; once.
+
+    Only what is left goes back to the card. What the session costs beyond is the operator's loss, for
+    there is no hold to take it from. None where the credit note is not for a guest's corrected session.
+    """
+    original = credit_note.credits
+    if original is None or original.account_id is not None or refunds.owed_back(credit_note) <= 0:
+        return None
+    sessions = BilledCdr.objects.filter(invoice=original).values("cdr__session")
+    cdr = Cdr.objects.current().filter(session__in=sessions, billed=None).first()
+    with transaction.atomic():
+        receipt = issue_receipt(cdr, now=now) if cdr is not None else None
+        if receipt is None:
+            return None
+        Invoice.objects.select_for_update(of=("self",)).get(pk=credit_note.pk)
+        _set_off(credit_note, receipt, now=now)
+        _write_off(receipt, open_amount(receipt), key=f"beyond-paid:{credit_note.pk}", now=now)
+    return receipt
+
+
 def receipt_of(checkout: GuestCheckout) -> Invoice | None:
     """The guest's receipt, once there is one."""
     if checkout.session_id is None:
         return None
     billed = BilledCdr.objects.filter(cdr__session=checkout.session_id, invoice__kind=Invoice.Kind.RECEIPT)
-    found = billed.select_related("invoice__series").order_by("pk").first()
+    found = billed.select_related("invoice__series").order_by("-pk").first()
     return found.invoice if found else None
 
 
@@ -139,22 +160,31 @@ def _book(checkout: GuestCheckout, receipt: Invoice | None, taken: Decimal, *, n
     payment = checkout.payment
     state = Payment.State.SUCCEEDED if taken else Payment.State.CANCELLED
     _moved(payment, state, now=now, captured=taken, invoice=receipt, session_id=checkout.session_id)
+    beyond = taken - (receipt.payable if receipt is not None else Decimal(0))
+    if beyond > 0:  # the first amount asked for stands, and the session was corrected before it was booked
+        refunds.request(payment, amount=beyond, reason="captured", key=f"refund:{payment.public_id}:beyond")
     if receipt is None:
         return
     intent, kind = payment.stripe_payment_intent, InvoiceSettlement.Kind
     if taken:
         settle(receipt, kind=kind.PAYMENT, amount=taken, key=f"payment:{intent}", reference=intent, now=now)
         publish(PaymentSucceeded(payment.pk))
-    if receipt.payable > taken:
-        beyond = receipt.payable - taken
-        settle(
-            receipt,
-            kind=kind.WRITE_OFF,
-            amount=beyond,
-            key=f"beyond-hold:{intent}",
-            reference=intent,
-            now=now,
-        )
+    _write_off(receipt, receipt.payable - taken, key=f"beyond-hold:{intent}", reference=intent, now=now)
+
+
+def _set_off(credit_note: Invoice, receipt: Invoice, *, now: dt.datetime) -> None:
+    amount = min(refunds.owed_back(credit_note), open_amount(receipt))
+    if amount <= 0:
+        return
+    kind, key = InvoiceSettlement.Kind.CREDIT, f"carried:{credit_note.pk}"
+    settle(credit_note, kind=kind, amount=-amount, key=f"{key}:from", reference=receipt.full_number, now=now)
+    settle(receipt, kind=kind, amount=amount, key=f"{key}:to", reference=credit_note.full_number, now=now)
+
+
+def _write_off(receipt: Invoice, amount: Decimal, *, key: str, now: dt.datetime, reference: str = "") -> None:
+    if amount > 0:
+        kind = InvoiceSettlement.Kind.WRITE_OFF
+        settle(receipt, kind=kind, amount=amount, key=key, reference=reference, now=now)
 
 
 def _moved(payment: Payment, state: str, *, now: dt.datetime, **facts: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 
 from django.db.models import Q
 
@@ -12,6 +13,8 @@ from sessions import ports
 from sessions.models import ChargingSession
 from sessions.remote_control import StopRefused, request_stop
 from stations.models import StationCommand
+
+logger = logging.getLogger(__name__)
 
 State = GuestCheckout.State
 #: A guest who has just paid is followed by the page and the card processor's message first.
@@ -43,12 +46,19 @@ def stop_used_up(*, now: dt.datetime) -> int:
     charging = charging.select_related("payment", "session__station__location", "session__evse")
     stopped = 0
     for checkout in charging:
-        session = checkout.session
-        price = ports.pricing().price(session, now=now) if session else None
-        if session is None or price is None or not guest.used_up(checkout, cost=price.total_incl_vat):
-            continue
-        stopped += stop_once(session, now=now)
+        try:
+            stopped += _stop_if_used_up(checkout, now=now)
+        except Exception:  # one session that cannot be priced keeps no other from being stopped
+            logger.exception("Guest checkout %s could not be held against its hold", checkout.pk)
     return stopped
+
+
+def _stop_if_used_up(checkout: GuestCheckout, *, now: dt.datetime) -> bool:
+    session = checkout.session
+    price = ports.pricing().price(session, now=now) if session else None
+    if session is None or price is None or not guest.used_up(checkout, cost=price.total_incl_vat):
+        return False
+    return stop_once(session, now=now)
 
 
 def stop_once(session: ChargingSession, *, now: dt.datetime) -> bool:

@@ -10,6 +10,9 @@ Who moved the row does what follows, in the same transaction, and so exactly onc
     @after_refund(Payment.Purpose.TOP_UP)
     def take_from_wallet(refund: Refund, *, now: dt.datetime) -> None: ...    # the refund has succeeded
 
+    @after_failed_refund(Payment.Purpose.TOP_UP)
+    def put_back(refund: Refund, *, now: dt.datetime) -> None: ...            # it was refused, or came back
+
 A purpose that moves its payments by itself (a guest's hold waits for the charger) is told instead, outside
 of any transaction, each time there may be news:
 
@@ -44,12 +47,13 @@ State = Payment.State
 Follow = Callable[..., Any]
 
 OPEN = frozenset((State.CREATED, State.REQUIRES_ACTION, State.PROCESSING, State.FAILED))
-#: Where a payment may go from where it is; what is paid or released stays so.
+#: Where a payment may go from where it is; what is paid stays so.
 _NEXT: dict[str, frozenset[str]] = {
     **{state: frozenset(State) - {State.CREATED, state} for state in OPEN},
     State.AUTHORISED: frozenset((State.SUCCEEDED, State.CANCELLED)),
     State.SUCCEEDED: frozenset(),
-    State.CANCELLED: frozenset(),
+    # given up here, and paid all the same on a page or by an approval that was still open: money is money
+    State.CANCELLED: frozenset((State.SUCCEEDED,)),
 }
 _STATES = {
     "requires_action": State.REQUIRES_ACTION,
@@ -62,6 +66,7 @@ _PAYS_A_DOCUMENT = frozenset((Payment.Purpose.INVOICE, Payment.Purpose.SESSION))
 
 _after: dict[tuple[str, str], list[Follow]] = defaultdict(list)
 _after_refund: dict[str, list[Follow]] = defaultdict(list)
+_after_failed_refund: dict[str, list[Follow]] = defaultdict(list)
 _told: dict[str, Follow] = {}
 
 
@@ -73,6 +78,11 @@ def after(purpose: str, state: str) -> Callable[[Follow], Follow]:
 def after_refund(purpose: str) -> Callable[[Follow], Follow]:
     """The decorated function is called when a refund of a payment of the purpose has succeeded."""
     return lambda function: _kept(_after_refund[purpose], function)
+
+
+def after_failed_refund(purpose: str) -> Callable[[Follow], Follow]:
+    """The decorated function is called when a refund of a payment of the purpose has failed."""
+    return lambda function: _kept(_after_failed_refund[purpose], function)
 
 
 def told(purpose: str) -> Callable[[Follow], Follow]:
@@ -143,6 +153,12 @@ def give_up(payment: Payment, *, state: str, code: str = "", now: dt.datetime) -
 def follow_refund(refund: Refund, *, now: dt.datetime) -> None:
     """The purpose has done what follows a refund that has succeeded; inside its transaction."""
     for function in _after_refund[refund.payment.purpose]:
+        function(refund, now=now)
+
+
+def follow_failed_refund(refund: Refund, *, now: dt.datetime) -> None:
+    """The purpose has done what follows a refund that has failed; inside its transaction."""
+    for function in _after_failed_refund[refund.payment.purpose]:
         function(refund, now=now)
 
 

@@ -31,8 +31,7 @@ def follow(*, now: dt.datetime, most: int) -> int:
     for payment_id in _forgotten_holds(now=now, most=most):
         done += _tried(payment_id, holds.release, now=now)
     for refund_id in refunds.unsent_ids(most=most):
-        refunds.send(Refund.objects.select_related("payment__invoice").get(pk=refund_id), now=now)
-        done += 1
+        done += _sent(refund_id, now=now)
     return done
 
 
@@ -42,6 +41,18 @@ def _tried(payment_id: int, act: object, *, now: dt.datetime) -> int:
         act(payment, now=now)  # type: ignore[operator]
     except stripe_api.PaymentsError:
         logger.warning("Payment %s could not be followed up", payment.public_id, exc_info=True)
+        return 0
+    except Exception:  # one payment keeps no other from being followed up
+        logger.exception("Payment %s could not be followed up", payment.public_id)
+        return 0
+    return 1
+
+
+def _sent(refund_id: int, *, now: dt.datetime) -> int:
+    try:
+        refunds.send(Refund.objects.select_related("payment__invoice").get(pk=refund_id), now=now)
+    except Exception:  # one refund keeps no other from being sent
+        logger.exception("Refund %s could not be sent", refund_id)
         return 0
     return 1
 

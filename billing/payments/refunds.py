@@ -58,7 +58,7 @@ def refund(
 def pay_back(credit_note: Invoice, *, now: dt.datetime, by: User | None = None) -> list[Refund]:
     """What is open on the credit note has gone back to the cards that paid what it credits; done once."""
     original = credit_note.credits
-    owed = -open_amount(credit_note)
+    owed = owed_back(credit_note)
     made: list[Refund] = []
     if original is None or owed <= 0:
         return made
@@ -71,6 +71,12 @@ def pay_back(credit_note: Invoice, *, now: dt.datetime, by: User | None = None) 
             )
             owed -= amount
     return made
+
+
+def owed_back(credit_note: Invoice) -> Decimal:
+    """What is to be given back for the credit note, less what is on its way already."""
+    under_way = credit_note.refunds.filter(state=State.REQUESTED).aggregate(sum=Sum("amount"))["sum"]
+    return -open_amount(credit_note) - (under_way or Decimal(0))
 
 
 def left(payment: Payment) -> Decimal:
@@ -125,12 +131,21 @@ def send(asked: Refund, *, now: dt.datetime) -> Refund:
             key=asked.idempotency_key,
         )
     except Refused:
-        Refund.objects.filter(pk=asked.pk, state=State.REQUESTED).update(state=State.FAILED)
-        asked.refresh_from_db()
-        return asked
+        return _refused(asked, now=now)
     except stripe_api.PaymentsError:
         return asked
     return apply_refund(facts, now=now) or asked
+
+
+def _refused(asked: Refund, *, now: dt.datetime) -> Refund:
+    """Stripe will not do it: the refund has FAILED, and what was done in advance is taken back, once."""
+    with transaction.atomic():
+        waiting = Refund.objects.filter(pk=asked.pk, state=State.REQUESTED)
+        if waiting.update(state=State.FAILED):
+            asked.state = State.FAILED
+            outcomes.follow_failed_refund(asked, now=now)
+    asked.refresh_from_db()
+    return asked
 
 
 def unsent_ids(*, most: int) -> list[int]:
@@ -160,6 +175,9 @@ def apply_refund(facts: RefundFacts, *, now: dt.datetime) -> Refund | None:
             _done(locked, ours, now=now)
         elif before == State.SUCCEEDED and ours.state == State.FAILED:
             _undone(locked, ours, now=now)
+        if before != State.FAILED and ours.state == State.FAILED:
+            ours.payment = locked
+            outcomes.follow_failed_refund(ours, now=now)
     return ours
 
 

@@ -8,7 +8,7 @@ they nor keys are logged.
 
 Errors: PaymentsError
     PaymentsAreOff   no secret key is configured
-    Unreachable      no answer: the outcome is unknown, ask again under the same key
+    Unreachable      no answer, or none about the matter (our key is refused): ask again under the same key
     Declined         the bank said no, or wants the customer's approval first
     Refused          Stripe does not do this (wrong state, amount too large, unknown object)
     BadSignature     a webhook that is not Stripe's
@@ -22,6 +22,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -330,8 +331,13 @@ def _call(method: str, path: str, data: dict[str, Any]) -> dict[str, Any]:
         raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
     except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
         raise Refused(error.user_message or "refused", code=error.code or "") from error
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        # says something of our key and nothing of the payment: it is asked for again when the key is mended
+        logger.error("Stripe refuses our key for %s %s", method, path)  # noqa: TRY400 - its text has parts of the key
+        raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
     except stripe.StripeError as error:
-        if (error.http_status or 0) >= 500:  # noqa: PLR2004 - HTTP's server errors
+        status = error.http_status or 0  # CONFLICT: the same request is under way
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.CONFLICT:
             raise Unreachable(f"{method} {path}: {error.http_status}") from error
         logger.warning("Stripe refused %s %s with %s", method, path, error.http_status)
         raise Refused(type(error).__name__, code=error.code or "") from error

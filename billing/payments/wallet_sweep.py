@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from decimal import Decimal
 from typing import Any
 
@@ -11,11 +12,13 @@ from django.db.models import F, Q
 
 from billing.customers import operator_id_of
 from billing.invoicing.settling import with_open_amount
-from billing.models import BillingAccount, Cdr, Invoice, PaymentKind, Wallet
+from billing.models import BillingAccount, Cdr, Invoice, InvoiceSettlement, PaymentKind, Wallet
 from billing.payments.guest_sweep import stop_once
 from billing.payments.wallets import pay_from_wallet
 from sessions import ports
 from sessions.models import ChargingSession
+
+logger = logging.getLogger(__name__)
 
 _SINCE = dt.timedelta(days=60)
 
@@ -40,13 +43,28 @@ def pay_open(*, now: dt.datetime, most: int) -> Decimal:
         Invoice.objects.filter(
             account__collection=BillingAccount.Collection.WALLET,
             account__wallet__balance__gt=0,
+            account__wallet__currency=F("currency"),
             kind__in=(Invoice.Kind.RECEIPT, Invoice.Kind.INVOICE),
             issued_at__gt=now - _SINCE,
         )
     )
     unpaid = documents.filter(open_amount__gt=0).select_related("account", "series")
     listed = unpaid.order_by("invoice_date", "pk")[:most]
-    return sum((pay_from_wallet(document, now) for document in listed), Decimal(0))
+    return sum((_paid_from_wallet(document, now=now) for document in listed), Decimal(0))
+
+
+def unreturned_credit_note_ids(*, now: dt.datetime, most: int) -> list[int]:
+    """Credit notes with money to be put back into the wallet that paid what they credit."""
+    by_wallet = InvoiceSettlement.objects.filter(kind=InvoiceSettlement.Kind.WALLET)
+    owed: Any = with_open_amount(
+        Invoice.objects.filter(
+            kind=Invoice.Kind.CREDIT_NOTE,
+            issued_at__gt=now - _SINCE,
+            credits__settlements__in=by_wallet,
+        ).exclude(settlements__in=by_wallet)
+    )
+    found = owed.filter(open_amount__lt=0).order_by("pk").distinct()
+    return list(found.values_list("pk", flat=True)[:most])
 
 
 def stop_empty(*, now: dt.datetime) -> int:
@@ -62,11 +80,27 @@ def stop_empty(*, now: dt.datetime) -> int:
         | Q(id_token__organisation__billing_accounts__collection=BillingAccount.Collection.WALLET)
     )
     for session in sessions.select_related("station__location", "evse", "id_token").distinct():
-        left = _left(session)
-        price = ports.pricing().price(session, now=now) if left is not None else None
-        if left is not None and price is not None and price.total_incl_vat >= left:
-            stopped += stop_once(session, now=now)
+        try:
+            stopped += _stop_if_empty(session, now=now)
+        except Exception:  # one session that cannot be priced keeps no other from being stopped
+            logger.exception("Session %s could not be held against its wallet", session.public_id)
     return stopped
+
+
+def _stop_if_empty(session: ChargingSession, *, now: dt.datetime) -> bool:
+    left = _left(session)
+    price = ports.pricing().price(session, now=now) if left is not None else None
+    if left is None or price is None or price.total_incl_vat < left:
+        return False
+    return stop_once(session, now=now)
+
+
+def _paid_from_wallet(document: Invoice, *, now: dt.datetime) -> Decimal:
+    try:
+        return pay_from_wallet(document, now)
+    except Exception:  # one document keeps no other from being paid
+        logger.exception("Document %s could not be paid from its wallet", document.full_number)
+        return Decimal(0)
 
 
 def _left(session: ChargingSession) -> Decimal | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -124,6 +125,17 @@ def top_up_refunded(refund: Refund, *, now: dt.datetime) -> None:
     taken = min(refund.amount, wallet.balance)
     if taken > 0:
         _enter(wallet.pk, Kind.REFUND, -taken, key=_refund_key(refund), payment=refund.payment, now=now)
+    postings.top_up_lost(refund, amount=refund.amount - taken, at=now)
+
+
+@outcomes.after_failed_refund(Payment.Purpose.TOP_UP)
+def top_up_not_refunded(refund: Refund, *, now: dt.datetime) -> None:
+    """What had left the wallet for a refund that the bank did not take is in it again, once."""
+    left = WalletEntry.objects.filter(key=_refund_key(refund)).first()
+    if left is not None:
+        key = f"{_refund_key(refund)}:failed"
+        _enter(left.wallet_id, Kind.REFUND, -left.amount, key=key, payment=refund.payment, now=now)
+    postings.top_up_found(refund, at=now)
 
 
 def pay_from_wallet(invoice: Invoice, now: dt.datetime) -> Decimal:
@@ -131,7 +143,8 @@ def pay_from_wallet(invoice: Invoice, now: dt.datetime) -> Decimal:
     if invoice.account is None:
         return Decimal(0)
     with transaction.atomic():
-        wallet = Wallet.objects.select_for_update().filter(account=invoice.account).first()
+        wallet = _wallet_for(invoice)
+        Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)  # a card may pay it just now
         paid = min(wallet.balance, open_amount(invoice)) if wallet else Decimal(0)
         if wallet is None or paid <= 0:
             return Decimal(0)
@@ -149,6 +162,28 @@ def pay_from_wallet(invoice: Invoice, now: dt.datetime) -> Decimal:
             now=now,
         )
     return paid
+
+
+def pay_back(credit_note: Invoice, *, now: dt.datetime) -> Decimal:
+    """What a wallet had paid of what is credited is in it again, once; returns how much.
+
+    At most what is open on the credit note and not on its way back to a card.
+    """
+    original = credit_note.credits
+    if original is None or credit_note.account is None:
+        return Decimal(0)
+    with transaction.atomic():
+        wallet = _wallet_for(credit_note)
+        Invoice.objects.select_for_update(of=("self",)).get(pk=credit_note.pk)
+        amount = min(refunds.owed_back(credit_note), _left_of_wallets_payments(original))
+        if wallet is None or amount <= 0:
+            return Decimal(0)
+        kind = Kind.CHARGE if original.kind == Invoice.Kind.RECEIPT else Kind.INVOICE
+        key, text = f"credit:{credit_note.public_id}", credit_note.full_number
+        _enter(wallet.pk, kind, amount, key=key, text=text, now=now)
+        paid_by = InvoiceSettlement.Kind.WALLET
+        settle(credit_note, kind=paid_by, amount=-amount, key=f"wallet:{key}", reference=text, now=now)
+    return amount
 
 
 def collect_cdr(cdr_id: int, *, now: dt.datetime) -> Invoice | None:
@@ -225,6 +260,19 @@ def adjust(wallet: Wallet, *, amount: Decimal, text: str, by: User, now: dt.date
             raise NotThisAmount(_("There is not that much in the wallet."))
         key = f"adjustment:{uuid.uuid4()}"
         return _enter(wallet.pk, Kind.ADJUSTMENT, amount, key=key, text=f"{text} ({by})"[:120], now=now)
+
+
+def _wallet_for(invoice: Invoice) -> Wallet | None:
+    """The wallet of the document's account in its currency, locked; None where there is none."""
+    wallets = Wallet.objects.select_for_update()
+    return wallets.filter(account=invoice.account_id, currency=invoice.currency).first()
+
+
+def _left_of_wallets_payments(original: Invoice) -> Decimal:
+    """What the wallet has paid of the document, less what its credit notes have put back."""
+    by_wallet = InvoiceSettlement.objects.filter(kind=InvoiceSettlement.Kind.WALLET)
+    moved = by_wallet.filter(Q(invoice=original) | Q(invoice__credits=original))
+    return moved.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
 
 
 def _refund_key(refund: Refund) -> str:

@@ -173,7 +173,7 @@ def test_what_could_not_be_handled_says_why_and_is_tried_again_by_the_sweep(
     payment.refresh_from_db()
     assert payment.state == State.CREATED
     waiting = WebhookEvent.objects.filter(handled_at=None)
-    assert {event.error[:7] for event in waiting} == {"Refused"}
+    assert {event.error.split(":")[0] for event in waiting} == {"Unreachable"}
     settings.STRIPE_SECRET_KEY = good
     now = timezone.now()
     assert webhooks.unhandled_ids(now=now, most=10) == []
