@@ -32,6 +32,7 @@ from billing.models import (
     WalletEntry,
     WebhookEvent,
 )
+from billing.payments.subscriptions import credited_month_ids
 from chargeportal.common.money import round_half_up
 from sessions.models import ChargingSession, UnmatchedStop
 
@@ -188,8 +189,11 @@ def deferred(month: BookMonth) -> Finding:
         dimension=SUBSCRIPTION, invoice__operator=month.operator_id, invoice__invoice_date__lt=month.end
     ).aggregate(total=Sum("net"))["total"]
     months = SubscriptionMonth.objects.filter(subscription__account__operator=month.operator_id)
-    earned = months.filter(recognised_at__lt=month.ends_at).values_list(
-        "fee", F("subscription__plan__vat_rate")
+    credited = credited_month_ids(month.operator_id, before=month.end)
+    earned = (
+        months.filter(recognised_at__lt=month.ends_at)
+        .exclude(pk__in=credited)
+        .values_list("fee", F("subscription__plan__vat_rate"))
     )
     left = (billed or ZERO) - sum((round_half_up(fee / (1 + rate), digits=2) for fee, rate in earned), ZERO)
     late = months.filter(

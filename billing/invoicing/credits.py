@@ -18,6 +18,7 @@ from billing.invoicing.issuing import issue
 from billing.invoicing.settling import open_amount, settle
 from billing.ledger import postings
 from billing.models import BilledCdr, Cdr, CdrLine, Invoice, InvoiceLine, InvoiceSettlement
+from billing.payments import subscriptions
 from chargeportal.common.events import publish
 
 Kind = Invoice.Kind
@@ -161,7 +162,9 @@ def _negative(
         started_at=line.started_at,
         ended_at=line.ended_at,
         earned_vat_rate=earned_rate,
-        from_income=credit_cdr_id is None,
+        from_income=subscriptions.is_earned(line)
+        if line.dimension == postings.SUBSCRIPTION
+        else credit_cdr_id is None,
         position=line.position,
     )
 

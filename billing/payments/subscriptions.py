@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
@@ -19,10 +19,12 @@ from django.utils.translation import gettext as _
 from billing.invoicing import books
 from billing.invoicing.drafts import DraftLine
 from billing.ledger import postings
-from billing.models import BillingAccount, InvoiceLine, Plan, Subscription, SubscriptionMonth
+from billing.models import BillingAccount, Invoice, InvoiceLine, Plan, Subscription, SubscriptionMonth
 from chargeportal.common.money import round_half_up
 
 WH_PER_KWH = 1000
+#: Of `2026-03-01 – 2026-03-31`, by which a line names its month.
+_REFERENCE_LENGTH = 23
 
 
 class CannotSubscribe(ValueError):
@@ -134,34 +136,28 @@ def open_months(*, today: dt.date) -> int:
 
 def fee_lines(account: BillingAccount, period_start: dt.date, period_end: dt.date) -> tuple[DraftLine, ...]:
     """The account's fees of the months that begin in the half-open period and stand on no invoice."""
-    months = _unbilled(period_start, period_end).filter(subscription__account=account)
-    with translation.override(account.language):
-        return tuple(_line(month) for month in months.order_by("first_date"))
+    return fee_lines_of([account], period_start=period_start, period_end=period_end).get(account.pk, ())
 
 
 def accounts_with_fees(operator_id: int, *, period_start: dt.date, period_end: dt.date) -> set[int]:
     """The accounts of the operator that owe fees for the period."""
-    months = _unbilled(period_start, period_end).filter(subscription__account__operator=operator_id)
-    return set(months.values_list("subscription__account_id", flat=True))
+    months = _months(period_start, period_end).filter(subscription__account__operator=operator_id)
+    return {month.subscription.account_id for month in _unbilled(months)}
 
 
 def mark_billed() -> int:
     """Months whose fee stands on an issued invoice point to it; returns how many were found."""
     marked = 0
     waiting = SubscriptionMonth.objects.filter(invoice=None, fee__gt=0).select_related("subscription")
-    for month in waiting:
-        line = _line_of(month)
-        if line is not None:
-            marked += SubscriptionMonth.objects.filter(pk=month.pk, invoice=None).update(
-                invoice_id=line.invoice_id
-            )
+    for month_id, invoice_id in _invoices_of(list(waiting)).items():
+        marked += SubscriptionMonth.objects.filter(pk=month_id, invoice=None).update(invoice_id=invoice_id)
     return marked
 
 
 def recognise(*, today: dt.date) -> int:
     """Fees of months that are over are earned in the books, once; returns how many.
 
-    On the month's last day, or on the invoice's when that came later.
+    On the month's last day, or on the invoice's when that came later. A fee that was credited is not earned.
     """
     earned = 0
     over = SubscriptionMonth.objects.filter(end_date__lte=today, recognised_at=None, invoice__isnull=False)
@@ -174,11 +170,43 @@ def recognise(*, today: dt.date) -> int:
             )
             if month.recognised_at is not None or month.invoice is None:
                 continue
+            Invoice.objects.select_for_update(of=("self",)).get(pk=month.invoice_id)  # or credited just now
             date = max(month.end_date - dt.timedelta(days=1), month.invoice.invoice_date)
-            postings.subscription_earned(month, net=_line_net(month), date=date)
+            if not _is_credited(month):
+                postings.subscription_earned(month, net=_line_net(month), date=date)
             SubscriptionMonth.objects.filter(pk=month_id).update(recognised_at=books.start_of(date))
             earned += 1
     return earned
+
+
+def is_earned(line: InvoiceLine) -> bool:
+    """Whether the fee on the line of an invoice stands as earned in the books, and not as paid in advance."""
+    months = SubscriptionMonth.objects.filter(invoice=line.invoice_id, recognised_at__isnull=False)
+    return any(line.description.endswith(_reference(month)) for month in months)
+
+
+def credited_month_ids(operator_id: int, *, before: dt.date) -> set[int]:
+    """The operator's months whose fee was credited by a note dated before that day."""
+    lines = InvoiceLine.objects.filter(
+        dimension=postings.SUBSCRIPTION,
+        invoice__operator=operator_id,
+        invoice__kind=Invoice.Kind.CREDIT_NOTE,
+        invoice__invoice_date__lt=before,
+    )
+    credited = {
+        (invoice_id, text[-_REFERENCE_LENGTH:])
+        for invoice_id, text in lines.values_list("invoice__credits", "description")
+    }
+    months = SubscriptionMonth.objects.filter(invoice__in={invoice_id for invoice_id, _text in credited})
+    return {month.pk for month in months if (month.invoice_id, _reference(month)) in credited}
+
+
+def _is_credited(month: SubscriptionMonth) -> bool:
+    return InvoiceLine.objects.filter(
+        invoice__credits=month.invoice_id,
+        dimension=postings.SUBSCRIPTION,
+        description__endswith=_reference(month),
+    ).exists()
 
 
 def _subscriptions(account: BillingAccount) -> QuerySet[Subscription]:
@@ -199,13 +227,37 @@ def _share(whole: Decimal, *, first: dt.date, end: dt.date, digits: int = 2) -> 
     return round_half_up(whole * (end - first).days / days, digits=digits)
 
 
-def _unbilled(period_start: dt.date, period_end: dt.date) -> QuerySet[SubscriptionMonth]:
-    """Months that no invoice has a line for; the lines tell, so that a run that died bills nothing twice."""
+def _months(period_start: dt.date, period_end: dt.date) -> QuerySet[SubscriptionMonth]:
+    """Months that begin in the half-open period, have a fee and point to no invoice yet."""
     months = SubscriptionMonth.objects.filter(
         first_date__gte=period_start, first_date__lt=period_end, invoice=None, fee__gt=0
-    ).select_related("subscription__plan", "subscription__account")
-    billed = [month.pk for month in months if _line_of(month) is not None]
-    return months.exclude(pk__in=billed)
+    )
+    return months.select_related("subscription__plan", "subscription__account").order_by("first_date", "pk")
+
+
+def _unbilled(months: Iterable[SubscriptionMonth]) -> list[SubscriptionMonth]:
+    """Those that no invoice has a line for; the lines tell, so that a run that died bills nothing twice."""
+    asked = list(months)
+    billed = _invoices_of(asked)
+    return [month for month in asked if month.pk not in billed]
+
+
+def _invoices_of(months: Sequence[SubscriptionMonth]) -> dict[int, int]:
+    """For each of the months that stands on an invoice's line the invoice, in one query."""
+    if not months:
+        return {}
+    lines = InvoiceLine.objects.filter(
+        invoice__account__in={month.subscription.account_id for month in months},
+        invoice__invoice_date__gte=min(month.first_date for month in months),
+        invoice__credits=None,
+        dimension=postings.SUBSCRIPTION,
+    ).order_by("-pk")
+    found = {
+        (account_id, text[-_REFERENCE_LENGTH:]): invoice_id
+        for account_id, text, invoice_id in lines.values_list("invoice__account", "description", "invoice")
+    }
+    of_months = {month.pk: found.get((month.subscription.account_id, _reference(month))) for month in months}
+    return {month_id: invoice_id for month_id, invoice_id in of_months.items() if invoice_id is not None}
 
 
 def _line_of(month: SubscriptionMonth) -> InvoiceLine | None:
@@ -254,13 +306,10 @@ def fee_lines_of(
     accounts: Sequence[BillingAccount], *, period_start: dt.date, period_end: dt.date
 ) -> dict[int, tuple[DraftLine, ...]]:
     """The fee lines of those of the accounts that owe fees for the period, by the account's id."""
-    owing = set(
-        _unbilled(period_start, period_end)
-        .filter(subscription__account__in=[account.pk for account in accounts])
-        .values_list("subscription__account_id", flat=True)
-    )
-    return {
-        account.pk: fee_lines(account, period_start, period_end)
-        for account in accounts
-        if account.pk in owing
-    }
+    languages = {account.pk: account.language for account in accounts}
+    lines: dict[int, tuple[DraftLine, ...]] = {}
+    for month in _unbilled(_months(period_start, period_end).filter(subscription__account__in=languages)):
+        account_id = month.subscription.account_id
+        with translation.override(languages[account_id]):
+            lines[account_id] = (*lines.get(account_id, ()), _line(month))
+    return lines
