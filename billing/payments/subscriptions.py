@@ -170,7 +170,7 @@ def recognise(*, today: dt.date) -> int:
             )
             if month.recognised_at is not None or month.invoice is None:
                 continue
-            Invoice.objects.select_for_update(of=("self",)).get(pk=month.invoice_id)  # or credited just now
+            Invoice.objects.select_for_update(of=("self",)).get(pk=month.invoice.pk)  # or credited just now
             date = max(month.end_date - dt.timedelta(days=1), month.invoice.invoice_date)
             if not _is_credited(month):
                 postings.subscription_earned(month, net=_line_net(month), date=date)
