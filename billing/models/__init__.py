@@ -2,6 +2,7 @@
 
 from billing.models.accounts import BillingAccount, CostCentre, SellerProfile, VatNumberCheck
 from billing.models.cdrs import Cdr, CdrLine, PaymentKind
+from billing.models.deliveries import InvoiceDelivery
 from billing.models.dunning import DunningAct, DunningCase, DunningPolicy
 from billing.models.energy_costs import CdrCost, EnergyCost
 from billing.models.exports import Export, ExportDownload, ExportKind, ExportSchedule
@@ -57,6 +58,7 @@ __all__ = [
     "GuestCheckout",
     "HomeChargingAgreement",
     "Invoice",
+    "InvoiceDelivery",
     "InvoiceDocument",
     "InvoiceLine",
     "InvoiceRun",

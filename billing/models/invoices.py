@@ -184,6 +184,7 @@ class Invoice(models.Model):
         indexes = (
             models.Index(fields=("account", "-invoice_date"), name="invoice_by_account"),
             models.Index(fields=("operator", "-invoice_date"), name="invoice_by_operator"),
+            models.Index(fields=("issued_at",), name="invoice_by_issued"),
         )
 
     def __str__(self) -> str:
