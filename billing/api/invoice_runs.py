@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -115,6 +115,7 @@ class InvoiceRunSerializer(RowSerializer):
             "rendered", "empty", "failed", "amounts", "started_at", "finished_at",
         )  # fmt: skip
 
+    @extend_schema_field(AmountSerializer(many=True))
     def get_amounts(self, run: Any) -> list[AmountSerializer]:
         """One amount for each currency."""
         rows = [{"currency": currency, "amount": amount} for currency, amount in run.progress.amount]

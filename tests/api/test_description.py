@@ -23,6 +23,18 @@ OPERATIONS = {
     ("get", "/api/v1/ledger/trial-balance/"),
     ("get", "/api/v1/exports/"), ("post", "/api/v1/exports/"), ("get", "/api/v1/exports/{id}/"),
     ("get", "/api/v1/exports/{id}/download/"), ("post", "/api/v1/exports/{id}/again/"),
+    ("get", "/api/v1/billing-accounts/"), ("get", "/api/v1/billing-accounts/{id}/"),
+    ("get", "/api/v1/holds/"), ("get", "/api/v1/holds/{id}/"), ("post", "/api/v1/holds/{id}/decide/"),
+    ("get", "/api/v1/invoice-runs/"), ("post", "/api/v1/invoice-runs/"),
+    ("get", "/api/v1/invoice-runs/{id}/"), ("get", "/api/v1/invoices/"),
+    ("get", "/api/v1/invoices/{id}/"), ("post", "/api/v1/invoices/{id}/credit/"),
+    ("get", "/api/v1/invoices/{id}/pdf/"), ("get", "/api/v1/invoices/{id}/ubl/"),
+    ("get", "/api/v1/payments/"), ("get", "/api/v1/payments/{id}/"),
+    ("post", "/api/v1/payments/{id}/refund/"), ("get", "/api/v1/price-groups/"),
+    ("get", "/api/v1/price-groups/{id}/"), ("get", "/api/v1/revenue/"), ("get", "/api/v1/tariffs/"),
+    ("get", "/api/v1/tariffs/{id}/"), ("post", "/api/v1/tariffs/{id}/lint/"),
+    ("post", "/api/v1/tariffs/{id}/simulate/"),
+    ("get", "/api/v1/tariffs/{id}/simulations/{simulation}/"),
 }  # fmt: skip
 
 
