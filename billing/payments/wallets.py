@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, Sum
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -33,6 +34,7 @@ from billing.models import (
 )
 from billing.payments import charging, outcomes, refunds, stripe_api
 from billing.payments.customers import stripe_customer
+from chargeportal.common.formats import format_money
 from chargeportal.common.money import Money
 
 Kind = WalletEntry.Kind
@@ -54,15 +56,20 @@ def balance(account: BillingAccount) -> Decimal:
     return Wallet.objects.filter(account=account).values_list("balance", flat=True).first() or Decimal(0)
 
 
-def check_amount(amount: Decimal, *, wallet: Wallet) -> None:
-    """Raises NotThisAmount unless the wallet may be filled with it."""
+def check_limits(amount: Decimal, *, currency: str) -> None:
+    """Raises NotThisAmount unless a wallet may be filled with it at once."""
     least, most = settings.WALLET_TOP_UP_LIMITS
     if not least <= amount <= most:
-        raise NotThisAmount(
-            _("Choose an amount from %(least)s to %(most)s.") % {"least": least, "most": most}
-        )
+        limits = {"least": _written(least, currency), "most": _written(most, currency)}
+        raise NotThisAmount(_("Choose an amount from %(least)s to %(most)s.") % limits)
+
+
+def check_amount(amount: Decimal, *, wallet: Wallet) -> None:
+    """Raises NotThisAmount unless the wallet may be filled with it."""
+    check_limits(amount, currency=wallet.currency)
     if wallet.balance + amount > settings.WALLET_MOST:
-        raise NotThisAmount(_("A wallet holds at most %(most)s.") % {"most": settings.WALLET_MOST})
+        most_held = _written(settings.WALLET_MOST, wallet.currency)
+        raise NotThisAmount(_("A wallet holds at most %(most)s.") % {"most": most_held})
 
 
 def start_top_up(
@@ -314,3 +321,7 @@ def _enter(
         )
         postings.wallet_moved(entry)
     return entry
+
+
+def _written(amount: Decimal | int, currency: str) -> str:
+    return format_money(Money(Decimal(amount), currency), get_language() or "sv")

@@ -45,6 +45,10 @@ class DetailsForm(forms.ModelForm):
         model = BillingAccount
         fields = ("name", "street", "postal_code", "city", "country", "email", "language", "reference")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["country"].help_text = _("Write the country as two letters, such as SE.")
+
     def clean_country(self) -> str:
         """Two letters."""
         country = self.cleaned_data["country"].upper()

@@ -54,14 +54,17 @@ class AutomaticForm(forms.Form):
     )
     top_up_amount = forms.DecimalField(label=gettext_lazy("fill up with"), max_digits=8, decimal_places=2)
 
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = currency
+
     def clean_top_up_amount(self) -> Any:
         """An amount within the limits of a top-up."""
         amount = self.cleaned_data["top_up_amount"]
-        least, most = settings.WALLET_TOP_UP_LIMITS
-        if not least <= amount <= most:
-            raise forms.ValidationError(
-                _("Choose an amount from %(least)s to %(most)s.") % {"least": least, "most": most}
-            )
+        try:
+            wallets.check_limits(amount, currency=self.currency)
+        except wallets.NotThisAmount as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
         return amount
 
 
@@ -109,7 +112,7 @@ def top_up(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 def automatic(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """The wallet fills itself from now on, or does not any more."""
     account = account_or_404(request, public_id)
-    form = AutomaticForm(request.POST)
+    form = AutomaticForm(request.POST, currency=account.currency)
     if "off" in request.POST:
         _set_automatic(request, account, None, None)
         messages.success(request, _("The wallet does not fill itself any more."))
@@ -150,7 +153,7 @@ def _page(
         "choices": settings.WALLET_TOP_UPS,
         "limits": settings.WALLET_TOP_UP_LIMITS,
         "attempt": secrets.token_hex(12),
-        "form": form or AutomaticForm(initial=automatic),
+        "form": form or AutomaticForm(initial=automatic, currency=account.currency),
         "card": charging.default_card(account.pk),
         "is_used": account.collection == BillingAccount.Collection.WALLET,
         "is_on": stripe_api.is_on(),
