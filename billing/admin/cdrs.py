@@ -22,6 +22,7 @@ class CdrLineInline(NetworkInline):
     """The lines of the bill."""
 
     model = CdrLine
+    hide_title = True
     fields = (
         "dimension",
         "quantity",

@@ -58,6 +58,7 @@ class CostCentreInline(NetworkInline):
     """Parts of the organisation that want their own lines."""
 
     model = CostCentre
+    hide_title = True
     fields = ("code", "name", "id_tokens", "users")
     autocomplete_fields = ("id_tokens", "users")
 
@@ -66,6 +67,7 @@ class VatNumberCheckInline(NetworkInline):
     """What the register answered."""
 
     model = VatNumberCheck
+    hide_title = True
     fields = ("checked_at", "number", "result", "name", "reference")
     readonly_fields = fields
     can_delete = False

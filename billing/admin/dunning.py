@@ -60,6 +60,7 @@ class DunningActInline(NetworkInline):
     """What was done in a case."""
 
     model = DunningAct
+    hide_title = True
     fields = ("done_at", "kind", "text")
     readonly_fields = fields
     can_delete = False
@@ -86,7 +87,7 @@ class DunningCaseAdmin(NetworkAdmin):
         "document",
         "customer",
         "open_amount",
-        "how",
+        "state",
         "step",
         "next_step",
         "opened_at",

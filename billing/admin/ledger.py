@@ -102,6 +102,7 @@ class JournalLineInline(NetworkInline):
     """The amounts of an entry."""
 
     model = JournalLine
+    hide_title = True
     fields = ("account", "debit", "credit", "currency", "location", "text")
     readonly_fields = fields
     can_delete = False

@@ -64,6 +64,7 @@ class RefundInline(NetworkInline):
     """What went back."""
 
     model = Refund
+    hide_title = True
     fields = ("amount", "reason", "state", "credit_note", "created_at", "stripe_id")
     readonly_fields = fields
     can_delete = False

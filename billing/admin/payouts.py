@@ -24,6 +24,7 @@ class PayoutInline(NetworkInline):
     """The payments in a file."""
 
     model = Payout
+    hide_title = True
     fields = ("name", "iban", "amount", "reference")
     readonly_fields = fields
     can_delete = False

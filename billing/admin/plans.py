@@ -71,6 +71,7 @@ class MonthInline(NetworkInline):
     """The months of a subscription."""
 
     model = SubscriptionMonth
+    hide_title = True
     fields = ("first_date", "end_date", "fee", "included", "invoice", "recognised_at")
     readonly_fields = fields
     ordering = ("-first_date",)

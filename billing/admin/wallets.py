@@ -57,6 +57,7 @@ class WalletEntryInline(NetworkInline):
     """What moved the wallet, newest first."""
 
     model = WalletEntry
+    hide_title = True
     fields = ("created_at", "kind", "amount", "balance_after", "text", "payment", "cdr")
     readonly_fields = fields
     ordering = ("-created_at", "-pk")
