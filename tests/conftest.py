@@ -7,6 +7,10 @@ from django.core.cache import cache
 from django.db import connection
 from django.utils import translation
 
+from chargeportal.testing.emptying import empty_only_what_is_filled
+
+empty_only_what_is_filled()
+
 
 @pytest.fixture(autouse=True)
 def _fresh_surroundings() -> Iterator[None]:
@@ -24,4 +28,4 @@ def _empty_partitions(request: pytest.FixtureRequest) -> None:
     if by_marker or "transactional_db" in request.fixturenames:
         request.getfixturevalue("transactional_db")
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE charging_sessions_metersample, stations_ocppframe")
+            cursor.execute("DELETE FROM charging_sessions_metersample; DELETE FROM stations_ocppframe")
