@@ -8,7 +8,7 @@ from django.db.models import F, Q, QuerySet
 
 from billing.invoicing.receipts import issue_receipt
 from billing.invoicing.settling import open_amount, with_open_amount
-from billing.models import BillingAccount, Cdr, Invoice, Payment, PaymentKind
+from billing.models import BillingAccount, Cdr, Invoice, Payment, PaymentKind, Refund
 from billing.payments import charging, stripe_api
 
 #: The charge right after the session; the dunning ladder names its own.
@@ -56,8 +56,7 @@ def unrefunded_credit_note_ids(*, now: dt.datetime, most: int) -> list[int]:
             issued_at__gt=now - dt.timedelta(days=60),
             credits__payments__state=Payment.State.SUCCEEDED,
             credits__payments__refunded__lt=F("credits__payments__captured"),
-            refunds=None,
-        )
+        ).exclude(refunds__state__in=(Refund.State.REQUESTED, Refund.State.FAILED))
     )
     return list(owed.filter(open_amount__lt=0).order_by("pk").distinct().values_list("pk", flat=True)[:most])
 

@@ -38,12 +38,12 @@ def refund(
 ) -> Refund:
     """The amount is on its way back to the card, audited.
 
-    It settles the credit note; without one it is goodwill, and the operator's loss. A credit note is paid
-    back once, a ``key`` (of a form, say) stands for one refund. Raises CannotRefund; when
-    Stripe cannot be asked the refund stays REQUESTED and the sweep sends it.
+    It settles the credit note; without one it is goodwill, and the operator's loss. A ``key`` (of a form,
+    say) stands for one refund, of a credit note also none. Raises CannotRefund; when Stripe cannot be asked
+    the refund stays REQUESTED and the sweep sends it.
     """
     if credit_note is not None:
-        key = f"refund:{payment.public_id}:credit:{credit_note.public_id}"
+        key = f"refund:{payment.public_id}:credit:{credit_note.public_id}{key and ':' + key}"
     asked = request(
         payment,
         amount=amount,
@@ -58,6 +58,8 @@ def refund(
 def pay_back(credit_note: Invoice, *, now: dt.datetime, by: User | None = None) -> list[Refund]:
     """What is open on the credit note has gone back to the cards that paid what it credits; done once."""
     original = credit_note.credits
+    # read before what is owed: of two workers who find the same owed, the second finds the first one's refund
+    before = credit_note.refunds.filter(state=State.SUCCEEDED).count()
     owed = owed_back(credit_note)
     made: list[Refund] = []
     if original is None or owed <= 0:
@@ -67,7 +69,15 @@ def pay_back(credit_note: Invoice, *, now: dt.datetime, by: User | None = None) 
         if amount > 0:
             reason = credit_note.reason or credit_note.full_number
             made.append(
-                refund(payment, amount=amount, reason=reason, by=by, now=now, credit_note=credit_note)
+                refund(
+                    payment,
+                    amount=amount,
+                    reason=reason,
+                    by=by,
+                    now=now,
+                    credit_note=credit_note,
+                    key=str(before or ""),
+                )
             )
             owed -= amount
     return made
