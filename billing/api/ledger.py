@@ -19,6 +19,7 @@ from accounts.models import Organisation
 from billing.ledger import reports
 from billing.models import JournalEntry, JournalLine, LedgerAccount
 from chargeportal.common.api.fields import RowSerializer
+from chargeportal.common.api.filters import TextFilter
 
 
 class LedgerAccountSerializer(RowSerializer):
@@ -62,6 +63,8 @@ class JournalEntryFilter(django_filters.FilterSet):
     date_before = django_filters.DateFilter(
         field_name="entry_date", lookup_expr="lt", help_text="Dated before that day."
     )
+
+    kind = TextFilter(max_length=30, help_text="The kind of money event, such as cdr or invoice.")
 
     class Meta:
         model = JournalEntry
