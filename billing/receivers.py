@@ -29,6 +29,7 @@ from billing.tasks import (
     correct_session,
     credit_corrected_cdr,
     deliver_export,
+    mail_documents,
     mail_dunning,
     mail_payment_approval,
     make_export,
@@ -92,6 +93,18 @@ def pay_back_credited(fact: CreditNoteIssued) -> None:
         pay_back.delay(credit_note_id=fact.invoice_id)
     except Exception:
         logger.warning("Credit note %s waits for the sweep to be paid back", fact.invoice_id, exc_info=True)
+
+
+@subscribe(CreditNoteIssued)
+def mail_credit_note(fact: CreditNoteIssued) -> None:
+    """The customer is mailed the credit note; if the broker is away the sweep does it."""
+    _mail_document(fact.invoice_id)
+
+
+@subscribe(InvoiceSettled)
+def mail_paid_receipt(fact: InvoiceSettled) -> None:
+    """The receipt that is paid now is mailed; if the broker is away the sweep does it."""
+    _mail_document(fact.invoice_id)
 
 
 @subscribe(PaymentRequiresAction)
@@ -171,3 +184,10 @@ def credit_billed_record(fact: CdrRated) -> None:
         credit_corrected_cdr.delay(cdr_id=fact.cdr_id)
     except Exception:
         logger.warning("Credit %s waits for the sweep to be put on a note", fact.cdr_id, exc_info=True)
+
+
+def _mail_document(invoice_id: int) -> None:
+    try:
+        mail_documents.delay(invoice_ids=[invoice_id])
+    except Exception:
+        logger.warning("Document %s waits for the sweep to be mailed", invoice_id, exc_info=True)

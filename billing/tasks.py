@@ -10,8 +10,8 @@ from billing import cdrs, dunning
 from billing.dunning import mails as dunning_mails
 from billing.exports import delivering, making, schedules
 from billing.invoicing import credits as credit_notes
-from billing.invoicing import documents, runs, vat_numbers
-from billing.models import BillingAccount, Invoice, InvoiceRun
+from billing.invoicing import delivery, documents, runs, vat_numbers
+from billing.models import BillingAccount, Invoice, InvoiceRun, InvoiceRunItem
 from billing.payments import (
     collecting,
     guest,
@@ -48,6 +48,11 @@ BEAT_SCHEDULE = {
         "task": "billing.tasks.credit_corrected_cdrs",
         "schedule": 60.0,
         "options": {"queue": "billing", "expires": 55},
+    },
+    "billing.mail_documents": {
+        "task": "billing.tasks.mail_documents",
+        "schedule": 20.0,
+        "options": {"queue": "billing", "expires": 18},
     },
     "billing.ask_about_vat_numbers": {
         "task": "billing.tasks.ask_about_vat_numbers",
@@ -198,6 +203,27 @@ def render_run_items(*, run_id: int, item_ids: list[int]) -> None:
     now = timezone.now()
     runs.render_items(run_id, item_ids=item_ids, now=now)
     runs.finish(InvoiceRun.objects.get(pk=run_id), now=now)
+    made = InvoiceRunItem.objects.filter(pk__in=item_ids, is_rendered=True, invoice__isnull=False)
+    mail_documents.delay(invoice_ids=list(made.values_list("invoice", flat=True)))
+
+
+@shared_task(queue="billing")
+def mail_documents(*, invoice_ids: list[int] | None = None) -> int:
+    """What may be mailed waits for it, and what is due is given to workers; returns how many chunks."""
+    now = timezone.now()
+    delivery.give_up_silent(now=now)
+    delivery.queue_new(now=now, most=SWEEP_AT_MOST, invoice_ids=invoice_ids)
+    chunks = delivery.hand_out(now=now)
+    for delivery_ids in chunks:
+        mail_document_chunk.delay(delivery_ids=delivery_ids)
+    return len(chunks)
+
+
+@shared_task(queue="mail", acks_late=True)
+def mail_document_chunk(*, delivery_ids: list[int]) -> None:
+    """The documents are mailed; one that was, or that another worker is at, is left alone."""
+    if delivery.send_chunk(delivery_ids, now=timezone.now()):
+        mail_documents.delay(invoice_ids=[])  # the next ones stand behind what other mails came meanwhile
 
 
 @shared_task(queue="billing")
