@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django import forms
@@ -45,6 +46,7 @@ class AdjustForm(forms.Form):
         widget=UnfoldAdminDecimalFieldWidget(),
     )
     text = forms.CharField(label=_("Reason"), max_length=80, widget=UnfoldAdminTextInputWidget())
+    attempt = forms.UUIDField(widget=forms.HiddenInput())
 
     def clean_amount(self) -> Any:
         """Some amount."""
@@ -104,7 +106,7 @@ class WalletAdmin(ReadOnlyAdmin):
     def adjust(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """An amount is put in or taken out with its reason, in the audit trail and in the books."""
         wallet = self.in_scope(Wallet.objects.all(), request.user, verb="change").get(pk=object_id)
-        form = AdjustForm(request.POST or None)
+        form = AdjustForm(request.POST or None, initial={"attempt": uuid.uuid4()})
         if request.method == "POST" and form.is_valid() and self._adjusted(request, wallet, form):
             return redirect(reverse("admin:billing_wallet_change", args=[wallet.pk]))
         context = self.admin_site.each_context(request) | {
@@ -118,7 +120,14 @@ class WalletAdmin(ReadOnlyAdmin):
     def _adjusted(self, request: HttpRequest, wallet: Wallet, form: AdjustForm) -> bool:
         facts = form.cleaned_data
         try:
-            wallets.adjust(wallet, **facts, by=person(request), now=timezone.now())
+            wallets.adjust(
+                wallet,
+                amount=facts["amount"],
+                text=facts["text"],
+                attempt=str(facts["attempt"]),
+                by=person(request),
+                now=timezone.now(),
+            )
         except wallets.NotThisAmount as refusal:
             form.add_error("amount", str(refusal))
             return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import logging
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
@@ -21,6 +22,8 @@ from billing.invoicing.drafts import DraftLine
 from billing.ledger import postings
 from billing.models import BillingAccount, Invoice, InvoiceLine, Plan, Subscription, SubscriptionMonth
 from chargeportal.common.money import round_half_up
+
+logger = logging.getLogger(__name__)
 
 WH_PER_KWH = 1000
 #: Of `2026-03-01 – 2026-03-31`, by which a line names its month.
@@ -162,21 +165,28 @@ def recognise(*, today: dt.date) -> int:
     earned = 0
     over = SubscriptionMonth.objects.filter(end_date__lte=today, recognised_at=None, invoice__isnull=False)
     for month_id in over.order_by("pk").values_list("pk", flat=True):
-        with transaction.atomic():
-            month = (
-                SubscriptionMonth.objects.select_for_update(of=("self",))
-                .select_related("subscription__account", "subscription__plan", "invoice")
-                .get(pk=month_id)
-            )
-            if month.recognised_at is not None or month.invoice is None:
-                continue
-            Invoice.objects.select_for_update(of=("self",)).get(pk=month.invoice.pk)  # or credited just now
-            date = max(month.end_date - dt.timedelta(days=1), month.invoice.invoice_date)
-            if not _is_credited(month):
-                postings.subscription_earned(month, net=_line_net(month), date=date)
-            SubscriptionMonth.objects.filter(pk=month_id).update(recognised_at=books.start_of(date))
-            earned += 1
+        try:
+            earned += _earn(month_id)
+        except Exception:  # an operator without the account for it keeps no other's fees from being earned
+            logger.exception("The fee of month %s of a subscription could not be earned", month_id)
     return earned
+
+
+def _earn(month_id: int) -> bool:
+    with transaction.atomic():
+        month = (
+            SubscriptionMonth.objects.select_for_update(of=("self",))
+            .select_related("subscription__account", "subscription__plan", "invoice")
+            .get(pk=month_id)
+        )
+        if month.recognised_at is not None or month.invoice is None:
+            return False
+        Invoice.objects.select_for_update(of=("self",)).get(pk=month.invoice.pk)  # or credited just now
+        date = max(month.end_date - dt.timedelta(days=1), month.invoice.invoice_date)
+        if not _is_credited(month):
+            postings.subscription_earned(month, net=_line_net(month), date=date)
+        SubscriptionMonth.objects.filter(pk=month_id).update(recognised_at=books.start_of(date))
+    return True
 
 
 def is_earned(line: InvoiceLine) -> bool:

@@ -33,7 +33,11 @@ def uncollected_cdr_ids(*, now: dt.datetime, most: int) -> list[int]:
 
 def low_account_ids(*, most: int) -> list[int]:
     """Accounts whose wallet fills itself and is low."""
-    low = Wallet.objects.filter(top_up_amount__isnull=False, balance__lt=F("top_up_below"))
+    low = Wallet.objects.filter(
+        top_up_amount__isnull=False,
+        balance__lt=F("top_up_below"),
+        account__collection=BillingAccount.Collection.WALLET,
+    )
     return list(low.order_by("pk").values_list("account_id", flat=True)[:most])
 
 

@@ -213,7 +213,8 @@ def top_up_if_low(account_id: int, *, now: dt.datetime) -> Payment | None:
     if wallet is None or wallet.top_up_below is None or wallet.top_up_amount is None:
         return None
     card = charging.default_card(account_id)
-    if wallet.balance >= wallet.top_up_below or card is None or not stripe_api.is_on():
+    is_used = wallet.account.collection == BillingAccount.Collection.WALLET
+    if not is_used or wallet.balance >= wallet.top_up_below or card is None or not stripe_api.is_on():
         return None
     last = wallet.entries.order_by("-id").values_list("id", flat=True).first() or 0
     payment, _made = Payment.objects.get_or_create(
@@ -234,7 +235,8 @@ def top_up_if_low(account_id: int, *, now: dt.datetime) -> Payment | None:
 def refund_balance(account: BillingAccount, *, by: User | None, now: dt.datetime) -> Decimal:
     """What is in the wallet is on its way back to the cards it came from; returns how much.
 
-    The newest top-ups first, each at most by what was paid; what came otherwise stays.
+    The newest top-ups first, each at most by what was paid; what came otherwise stays. The wallet does not
+    fill itself any more, or the card would be asked for what it has just got back.
     """
     asked: list[Refund] = []
     with transaction.atomic():
@@ -254,18 +256,28 @@ def refund_balance(account: BillingAccount, *, by: User | None, now: dt.datetime
             _enter(wallet.pk, Kind.REFUND, -amount, key=_refund_key(refund), payment=payment, now=now)
             asked.append(refund)
             left -= amount
+        if asked:
+            Wallet.objects.filter(account=account).update(top_up_below=None, top_up_amount=None)
     for refund in asked:
         refunds.send(refund, now=now)
     return sum((refund.amount for refund in asked), Decimal(0))
 
 
-def adjust(wallet: Wallet, *, amount: Decimal, text: str, by: User, now: dt.datetime) -> WalletEntry:
-    """The operator has put in or taken out an amount, with its reason. Raises NotThisAmount below nought."""
+def adjust(
+    wallet: Wallet, *, amount: Decimal, text: str, by: User, now: dt.datetime, attempt: str = ""
+) -> WalletEntry:
+    """The operator has put in or taken out an amount, with its reason; the same ``attempt`` does it once.
+
+    Raises NotThisAmount below nought.
+    """
     with transaction.atomic():
         locked = Wallet.objects.select_for_update().get(pk=wallet.pk)
+        key = f"adjustment:{attempt or uuid.uuid4()}"
+        existing = WalletEntry.objects.filter(key=key, wallet=locked).first()
+        if existing is not None:
+            return existing
         if locked.balance + amount < 0:
             raise NotThisAmount(_("There is not that much in the wallet."))
-        key = f"adjustment:{uuid.uuid4()}"
         return _enter(wallet.pk, Kind.ADJUSTMENT, amount, key=key, text=f"{text} ({by})"[:120], now=now)
 
 

@@ -119,6 +119,16 @@ def test_a_refund_that_the_bank_refuses_leaves_the_money_in_the_wallet(stripe_fa
     assert balance(account.operator, "card_clearing") == 200
 
 
+def test_a_wallet_that_was_paid_back_does_not_fill_itself_again(stripe_fake: Stripe) -> None:
+    account = topped_up(stripe_fake)
+    BillingAccount.objects.update(collection=BillingAccount.Collection.WALLET)
+    Wallet.objects.update(top_up_below=100, top_up_amount=200)
+    wallets.refund_balance(account, by=None, now=NOW)
+    look_after_wallets()
+    assert wallets.balance(account) == 0
+    assert len(stripe_fake.store.all("charge")) == 1
+
+
 def test_a_refund_that_comes_back_is_in_the_wallet_again(stripe_fake: Stripe) -> None:
     account = topped_up(stripe_fake)
     wallets.refund_balance(account, by=None, now=NOW)

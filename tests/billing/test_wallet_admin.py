@@ -1,6 +1,8 @@
 """Wallets, guests, plans and subscriptions in the admin: one's own operator's, and what may be done."""
 
 import datetime as dt
+import re
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -89,9 +91,21 @@ def test_a_list_costs_the_same_for_one_and_three(operator, model, django_assert_
         page(client, model)
 
 
-def adjust(client: Client, wallet: Wallet, amount: str, text: str = "Sorry") -> Any:
+def adjust(client: Client, wallet: Wallet, amount: str, text: str = "Sorry", *, attempt: str = "") -> Any:
     address = reverse("admin:billing_wallet_adjust", args=[wallet.pk])
-    return client.post(address, {"amount": amount, "text": text})
+    return client.post(address, {"amount": amount, "text": text, "attempt": attempt or str(uuid.uuid4())})
+
+
+def test_two_clicks_adjust_once(operator):
+    wallet, client = add_rows(operator, "Ours"), staff(operator, "finance")
+    page = client.get(reverse("admin:billing_wallet_adjust", args=[wallet.pk])).content.decode()
+    attempt = re.search(r'name="attempt" value="([^"]+)"', page)
+    assert attempt is not None
+    before = wallet.balance
+    for _ in range(2):
+        assert adjust(client, wallet, "25.50", attempt=attempt[1]).status_code == 302
+    wallet.refresh_from_db()
+    assert wallet.balance == before + Decimal("25.50")
 
 
 def test_finance_adjusts_a_wallet_with_a_reason(operator):
