@@ -145,14 +145,16 @@ class InvoiceAdmin(ReadOnlyAdmin):
         return f"{check['number']} {check['name']}: {words.get(check['result'])}, {check['checked_at'][:10]}"
 
     def has_credit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Finance credits what its operator issued."""
-        return request.user.has_perm(_MAY) and (
-            object_id is None or self._mine(request, object_id) is not None
-        )
+        """Finance credits what its operator issued, but for credits."""
+        if not self.has_bank_permission(request, object_id):
+            return False
+        return not Invoice.objects.filter(pk=object_id, kind=Invoice.Kind.CREDIT_NOTE).exists()
 
     def has_bank_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Finance says what came to the bank."""
-        return self.has_credit_permission(request, object_id)
+        return request.user.has_perm(_MAY) and (
+            object_id is None or self._mine(request, object_id) is not None
+        )
 
     @action(description=_("Credit"), url_path="credit", permissions=("credit",), icon="undo")
     def credit(self, request: HttpRequest, object_id: int) -> HttpResponse:

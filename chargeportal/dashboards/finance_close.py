@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Max, Min
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -20,7 +21,7 @@ from billing.ledger.periods import (
     month_to_close,
     unlock_month,
 )
-from billing.models import JournalEntry, LedgerPeriod
+from billing.models import JournalEntry, JournalLine, LedgerPeriod
 from billing.tasks import render_documents
 from chargeportal.dashboards.finance_scope import address, frame, today
 from chargeportal.dashboards.finance_todo import page
@@ -84,10 +85,18 @@ def month_view(request: HttpRequest, month: str) -> HttpResponse:
         "is_next": month_to_close(operator.pk, today=today()) == first,
         "is_over": month_after(first) <= today(),
         "items": [_shown(item, operator) for item in items],
+        "currency": _only_currency(operator.pk),
         "open_count": len(hindering),
         "exports_url": page("admin:billing_export_changelist"),
     }
     return TemplateResponse(request, "admin/finance/month.html", context)
+
+
+def _only_currency(operator_id: int) -> str:
+    """The currency of the books, empty where they have several: the checklist sums over all of them."""
+    lines = JournalLine.objects.filter(account__operator=operator_id)
+    found = lines.aggregate(first=Min("currency"), last=Max("currency"))
+    return found["first"] if found["first"] and found["first"] == found["last"] else ""
 
 
 def _act(request: HttpRequest, context: dict[str, Any], month: dt.date) -> None:

@@ -3,14 +3,22 @@
 from typing import Any
 
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
-def _page(title: str | Promise, icon: str, name: str, permission: str) -> dict[str, Any]:
-    """An entry of the sidebar, for those who have the permission."""
-    return {
+def _page(
+    title: str | Promise, icon: str, name: str, permission: str, *, has_pages_below: bool = True
+) -> dict[str, Any]:
+    """An entry of the sidebar, for those who have the permission.
+
+    Without pages below, pages whose address begins with the entry's are entries of their own.
+    """
+    entry: dict[str, Any] = (
+        {} if has_pages_below else {"active": lambda request: request.path == reverse(name)}
+    )
+    return entry | {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(name),
@@ -116,7 +124,13 @@ _NAVIGATION = [
         "title": _("Finance"),
         "collapsible": True,
         "items": [
-            _page(_("Finance desk"), "account_balance", "dashboards:finance", "billing.view_journalentry"),
+            _page(
+                _("Finance desk"),
+                "account_balance",
+                "dashboards:finance",
+                "billing.view_journalentry",
+                has_pages_below=False,
+            ),
             _page(
                 _("Month close"), "event_available", "dashboards:finance_months", "billing.view_ledgerperiod"
             ),
