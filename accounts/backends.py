@@ -83,8 +83,15 @@ _SEE_PEOPLE = _permissions(
 _KEEP_HARDWARE = _permissions("stations", ("chargingstation", "evse", "connector"), _WRITE)
 _KEEP_TARIFFS = _permissions(
     "billing",
-    ("tariff", "tariffelement", "pricecomponent", "tariffassignment", "pricegroup", "dynamicprice",
-     "offpeakincentive"),
+    (
+        "tariff",
+        "tariffelement",
+        "pricecomponent",
+        "tariffassignment",
+        "pricegroup",
+        "dynamicprice",
+        "offpeakincentive",
+    ),
     _ALL,
 ) | _permissions("billing", ("spotprice",), ("view", "add"))
 _KEEP_TOKENS = _permissions("accounts", ("idtoken", "idtokengroup"), _WRITE)

@@ -256,13 +256,17 @@ LISTS = {
 
 
 #: Lists that operators do not see: the books are for those who keep them.
-FOR_FINANCE = {
-    "billing_export",
-    "billing_exportschedule",
-    "billing_ledgeraccount",
-    "billing_journalentry",
-    "billing_dunningpolicy",
-} | FINANCE_LISTS | INVOICE_LISTS_OF_FINANCE
+FOR_FINANCE = (
+    {
+        "billing_export",
+        "billing_exportschedule",
+        "billing_ledgeraccount",
+        "billing_journalentry",
+        "billing_dunningpolicy",
+    }
+    | FINANCE_LISTS
+    | INVOICE_LISTS_OF_FINANCE
+)
 
 
 #: Lists of no operator's rows; they have tests of their own.
