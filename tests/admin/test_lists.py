@@ -209,8 +209,8 @@ def add_dunning_policy(operator, user):
 
 def add_export(operator, user):
     export = Export.objects.create(
-        operator=operator, kind="sie", period_start=NOON.date(), period_end=NOON.date() + dt.timedelta(days=1),
-        requested_by=user, requested_at=NOON,
+        operator=operator, kind="sie", period_start=NOON.date(),
+        period_end=NOON.date() + dt.timedelta(days=1), requested_by=user, requested_at=NOON,
     )  # fmt: skip
     ExportDownload.objects.create(export=export, user=user, taken_at=NOON)
 
