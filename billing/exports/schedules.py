@@ -1,12 +1,15 @@
 """Exports that ask for themselves: which are due, of which days, and when they are due next."""
 
 import datetime as dt
+import logging
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
 from billing.exports.asking import ask
 from billing.models import Export, ExportSchedule
+
+logger = logging.getLogger(__name__)
 
 ZONE = ZoneInfo("Europe/Stockholm")
 #: Early in the morning, when yesterday's sessions have their records.
@@ -20,11 +23,18 @@ def run_due(*, now: dt.datetime) -> int:
     asked = 0
     due = ExportSchedule.objects.filter(is_active=True, next_at__lte=now).select_related("operator")
     for schedule in due.order_by("next_at", "pk"):
-        for _time in range(_MOST_MISSED):
-            if schedule.next_at > now or not _run(schedule, now=now):
-                break
-            asked += 1
+        try:
+            asked += _run_missed(schedule, now=now)
+        except Exception:  # one schedule keeps no other, and no export under way, from being made
+            logger.exception("The export of schedule %s could not be asked for", schedule.pk)
     return asked
+
+
+def _run_missed(schedule: ExportSchedule, *, now: dt.datetime) -> int:
+    for missed in range(_MOST_MISSED):
+        if schedule.next_at > now or not _run(schedule, now=now):
+            return missed
+    return _MOST_MISSED
 
 
 def next_time(frequency: str, *, after: dt.datetime) -> dt.datetime:
