@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.admin.base import person
+from billing.admin.invoice_mails import events_of
 from billing.invoicing import documents
 from billing.invoicing.books import day_of, start_of
 from billing.invoicing.credits import credit_invoice
@@ -160,6 +161,7 @@ def _events(invoice: Invoice) -> Iterator[tuple[dt.datetime, str]]:
     yield invoice.issued_at, _now("Issued") + by
     for document in invoice.documents.all():
         yield document.rendered_at, _now("%(kind)s made") % {"kind": document.get_kind_display()}
+    yield from events_of(invoice)
     for settlement in invoice.settlements.all():
         amount = money(settlement.amount, invoice.currency)
         yield (

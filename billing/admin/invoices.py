@@ -18,7 +18,7 @@ from unfold.decorators import action, display
 
 from accounts import access
 from accounts.admin.base import ReadOnlyAdmin
-from billing.admin import invoice_acts
+from billing.admin import invoice_acts, invoice_mails
 from billing.admin.invoice_parts import LineInline, StateFilter
 from billing.invoicing import documents
 from billing.invoicing.books import day_of
@@ -29,7 +29,17 @@ from chargeportal.templatetags.chargeportal_formats import local, money
 
 _NUMBER = re.compile(r"(?P<code>[A-Z]{1,2}(?:-\d+)?)-(?P<number>\d+)")
 _MAY = "billing.add_invoice"
-_FACTS = ("document", "shown_kind", "customer", "invoice_date", "due_date", "ocr", "credited", "reason")
+_FACTS = (
+    "document",
+    "shown_kind",
+    "customer",
+    "invoice_date",
+    "due_date",
+    "ocr",
+    "credited",
+    "reason",
+    "mails",
+)
 _AMOUNTS = ("net", "vat", "rounded", "to_pay", "left", "vat_evidence")
 
 
@@ -39,13 +49,19 @@ class InvoiceAdmin(ReadOnlyAdmin):
 
     operator_path = "operator"
     list_display = ("document", "customer", "invoice_date", "due", "to_pay", "left", "kind")
-    list_filter = ("kind", StateFilter, ("invoice_date", RangeDateFilter), "operator")
+    list_filter = (
+        "kind",
+        StateFilter,
+        invoice_mails.MailFilter,
+        ("invoice_date", RangeDateFilter),
+        "operator",
+    )
     list_select_related = ("series", "account", "operator")
     search_fields = ("ocr", "account__name", "account__number", "buyer__name")
     search_help_text = _("Number (F-1001), payment reference, customer, customer number")
     date_hierarchy = "invoice_date"
     inlines = (LineInline,)
-    actions_detail = ("credit", "bank_payment", "download_pdf", "download_ubl")
+    actions_detail = ("credit", "bank_payment", "send_again", "download_pdf", "download_ubl")
     actions_list = ("bank_payments",)
     fieldsets = (
         (None, {"fields": _FACTS}),
@@ -135,6 +151,11 @@ class InvoiceAdmin(ReadOnlyAdmin):
             '<table class="cp-table"><tbody>{}</tbody></table>', format_html_join("", cells, rows)
         )
 
+    @display(description=_("mail"))
+    def mails(self, invoice: Invoice) -> SafeString | str:
+        """Where it was sent and when, or why it was not."""
+        return invoice_mails.mails_of(invoice)
+
     @display(description=_("reverse charge"))
     def vat_evidence(self, invoice: Invoice) -> str:
         """What the register of VAT numbers answered, where the buyer accounts for the VAT."""
@@ -173,6 +194,13 @@ class InvoiceAdmin(ReadOnlyAdmin):
     def bank_payments(self, request: HttpRequest) -> HttpResponse:
         """The form of a bank payment; the payment reference finds the document."""
         return invoice_acts.bank_view(self.admin_site, request, self._payable(request), {})
+
+    @action(
+        description=_("Send again"), url_path="send-again", permissions=("bank",), icon="forward_to_inbox"
+    )
+    def send_again(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Asks whether the document is to be mailed once more; and then it is."""
+        return invoice_mails.send_again_view(self.admin_site, request, self._mine(request, object_id))
 
     @action(description="PDF", url_path="pdf", icon="picture_as_pdf")
     def download_pdf(self, request: HttpRequest, object_id: int) -> HttpResponse:

@@ -23,6 +23,8 @@ from billing.invoicing.settling import with_open_amount
 from billing.models import BillingAccount, Invoice, InvoiceDelivery, SellerProfile
 
 State = InvoiceDelivery.State
+#: What a person has to look at.
+NOT_ARRIVED = (State.FAILED, State.UNKNOWN)
 
 #: What was issued longer ago is not mailed by itself any more.
 RECENT = dt.timedelta(days=7)
@@ -123,7 +125,7 @@ def send_again(invoice: Invoice, *, by: User, now: dt.datetime) -> InvoiceDelive
         before = invoice.deliveries.all()
         if before.filter(state__in=(State.WAITING, State.SENDING)).exists():
             raise CannotSend(_("It is being sent already."))
-        address = _address(invoice.account, _sellers_emails([invoice]))
+        address = customer_address(invoice)
         if not address:
             raise CannotSend(_("The customer has no e-mail address. Enter one on the customer's account."))
         delivery = _delivery(invoice, address, now=now, number=before.count(), by=by)
@@ -135,6 +137,11 @@ def send_again(invoice: Invoice, *, by: User, now: dt.datetime) -> InvoiceDelive
             details={"address": address},
         )
     return delivery
+
+
+def customer_address(invoice: Invoice) -> str:
+    """Where the document would be mailed to now; empty when no address is known, and for guests."""
+    return _address(invoice.account, _sellers_emails([invoice]))
 
 
 def undelivered(invoices: QuerySet[Invoice], *states: str) -> QuerySet[Invoice]:

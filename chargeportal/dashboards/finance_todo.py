@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.closing.month import BookMonth
+from billing.invoicing import delivery
 from billing.invoicing.settling import with_open_amount
 from billing.models import (
     Dispute,
@@ -160,6 +161,18 @@ def _documents(operator_id: int, now: dt.datetime) -> Todo:
     )
 
 
+def _unsent(operator_id: int, now: dt.datetime) -> Todo:
+    mine = Invoice.objects.filter(operator=operator_id, issued_at__gte=now - RECENT)
+    count = delivery.undelivered(mine, *delivery.NOT_ARRIVED).count()
+    return Todo(
+        "unsent",
+        ngettext("%(n)d document not mailed", "%(n)d documents not mailed", count) % {"n": count},
+        _("The mail server did not take it. Check the address and send it again"),
+        count,
+        page("admin:billing_invoice_changelist", "mail=failed"),
+    )
+
+
 def _run_items(operator_id: int, now: dt.datetime) -> Todo:  # noqa: ARG001 - as the others
     count = InvoiceRunItem.objects.filter(
         run__operator=operator_id, state=InvoiceRunItem.State.FAILED
@@ -201,6 +214,6 @@ def _stops(operator_id: int, now: dt.datetime) -> Todo:
 
 
 _KINDS = (
-    _disputes, _differences, _run_items, _holds, _declined, _dunning, _paused, _documents, _exports,
+    _disputes, _differences, _run_items, _holds, _declined, _dunning, _paused, _documents, _unsent, _exports,
     _webhooks, _stops,
 )  # fmt: skip
