@@ -47,8 +47,8 @@ def seed_operator() -> Organisation:
     return Organisation.objects.create(
         kind=Organisation.Kind.OPERATOR,
         name=OPERATOR_NAME,
-        registration_number="556000-0000",
-        vat_number="SE556000000001",
+        registration_number="556000-0001",
+        vat_number="SE556000000101",
         party_id="NOL",
     )
 
