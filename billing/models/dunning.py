@@ -108,7 +108,7 @@ class DunningCase(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.invoice_id} {self.state}"
+        return f"{self.invoice.full_number} · {self.get_state_display()}"
 
 
 class DunningAct(models.Model):

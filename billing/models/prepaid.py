@@ -151,7 +151,7 @@ class Subscription(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.account_id} {self.plan_id}"
+        return f"{self.account} · {self.plan}"
 
 
 class SubscriptionMonth(models.Model):

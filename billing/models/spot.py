@@ -84,7 +84,7 @@ class DynamicPrice(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.tariff_id} {self.area}"
+        return self.get_area_display()
 
     def as_ocpi(self) -> dict[str, Any]:
         """The ``x_dynamic`` object of the rating engine, without the prices of any day."""
