@@ -51,8 +51,8 @@ from tests.factories import IdTokenFactory, SessionFactory, online_evse, priced_
 
 pytestmark = pytest.mark.django_db
 
-SEEDS = range(8)
-STEPS = 30
+SEEDS = range(5)
+STEPS = 25
 ZERO = Decimal(0)
 Kind = Invoice.Kind
 By = InvoiceSettlement.Kind
