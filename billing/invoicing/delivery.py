@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -146,9 +146,9 @@ def customer_address(invoice: Invoice) -> str:
 
 def undelivered(invoices: QuerySet[Invoice], *states: str) -> QuerySet[Invoice]:
     """Those of the documents with a delivery in one of the states, and none that arrived or is on its way."""
-    good = InvoiceDelivery.objects.filter(state__in=(State.WAITING, State.SENDING, State.SENT))
-    bad = InvoiceDelivery.objects.filter(state__in=states)
-    return invoices.filter(pk__in=bad.values("invoice")).exclude(pk__in=good.values("invoice"))
+    of_it = InvoiceDelivery.objects.filter(invoice=OuterRef("pk"))
+    good = of_it.filter(state__in=(State.WAITING, State.SENDING, State.SENT))
+    return invoices.filter(Exists(of_it.filter(state__in=states)), ~Exists(good))
 
 
 def _ready(now: dt.datetime) -> QuerySet[Invoice]:
