@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -100,10 +101,14 @@ class RevenueView(APIView):
         description="Of the operators for which you deal with money (roles operator and finance). "
         "A session counts on the day it ended, on the clock of the installation.",
         parameters=[
-            OpenApiParameter("from", str, description="First day, as 2026-03-01."),
-            OpenApiParameter("to", str, description="Last day, as 2026-03-31."),
+            OpenApiParameter("from", OpenApiTypes.DATE, description="First day, as 2026-03-01."),
+            OpenApiParameter("to", OpenApiTypes.DATE, description="Last day, as 2026-03-31."),
             OpenApiParameter("by", str, enum=[str(each) for each in Dimension], description="The dimension."),
-            OpenApiParameter("currency", str, description="The one with most sessions where it is not said."),
+            OpenApiParameter(
+                "currency",
+                {"type": "string", "pattern": "^[A-Z]{3}$"},
+                description="The one with most sessions where it is not said.",
+            ),
         ],
         responses=RevenueSerializer,
     )
@@ -111,7 +116,9 @@ class RevenueView(APIView):
         """The figures."""
         if not may_see(request.user):
             raise PermissionDenied
-        asked = RevenueQuery(data=request.query_params)
+        asked = RevenueQuery(
+            data=request.query_params.dict()
+        )  # a plain dict: a form's blank would be nothing
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
         found = revenue(operators_of(request.user), values["period"], currency=values["currency"])
