@@ -24,6 +24,13 @@ from chargeportal.stripe_fake.server import StripeFake
 
 FAKE, LOCALSTRIPE, TEST_MODE = "the fake", "localstripe", "Stripe's test mode"
 PATIENCE_S = 60
+#: localstripe without the file that it keeps in /tmp for everybody, and cannot write when it is another's.
+IN_MEMORY = """
+import runpy
+from localstripe import resources
+type(resources.store).dump_to_disk = lambda store: None
+runpy.run_module("localstripe", run_name="__main__")
+"""
 
 
 @dataclass
@@ -199,7 +206,7 @@ def _start_localstripe() -> tuple[subprocess.Popen[bytes], str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "localstripe", "--port", str(port), "--from-scratch"],
+        [sys.executable, "-c", IN_MEMORY, "--port", str(port), "--from-scratch"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
