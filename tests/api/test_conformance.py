@@ -18,7 +18,7 @@ from tests.factories import meter_samples
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 Addresses = dict[str, dict[str, str]]
-EXAMPLES = 6
+EXAMPLES = 3
 #: Nobody is refused for asking often, or every made-up request after the first ones would be.
 UNLIMITED = {"key": "1000000/min", "station-calls": "1000000/min", "card-claims": "1000000/hour"}
 
